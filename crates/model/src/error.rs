@@ -1,0 +1,179 @@
+//! The one error type: what the caller should do about it, where it happened, what happened.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::time::MediaTime;
+
+/// A result with this crate's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the caller should do; each kind has one exit code of sysexits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The command or the request is wrong: change it. 64.
+    Usage,
+    /// The input is damaged or breaks its format: mend the input. 65.
+    Malformed,
+    /// The input is well-formed but of a kind that is not handled: convert it. 65.
+    Unsupported,
+    /// The input is larger or slower than a limit allows: raise the limit or cut the input. 65.
+    Limit,
+    /// A file or a field that is needed is not there: provide it. 66.
+    Missing,
+    /// A service or a library that is needed is not there: install or start it. 69.
+    Unavailable,
+    /// A defect of Reprise: report it. 70.
+    Bug,
+    /// Reading or writing failed. 74.
+    Io,
+    /// It may work when tried again. 75.
+    TryAgain,
+}
+
+impl Kind {
+    /// The exit code.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage => 64,
+            Self::Malformed | Self::Unsupported | Self::Limit => 65,
+            Self::Missing => 66,
+            Self::Unavailable => 69,
+            Self::Bug => 70,
+            Self::Io => 74,
+            Self::TryAgain => 75,
+        }
+    }
+}
+
+/// Where it happened, as far as known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// File, URL or object.
+    pub file: Option<String>,
+    /// Line, from 1.
+    pub line: Option<u64>,
+    /// Index of the stream in its container.
+    pub stream: Option<usize>,
+    /// Time on the recording's time line.
+    pub time: Option<MediaTime>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => parts.push(format!("{file}:{line}")),
+            (Some(file), None) => parts.push(file.clone()),
+            (None, Some(line)) => parts.push(format!("line {line}")),
+            (None, None) => {}
+        }
+        parts.extend(self.stream.map(|stream| format!("stream {stream}")));
+        parts.extend(self.time.map(|time| format!("at {time}")));
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// An error for people and for exit codes.
+#[derive(Debug)]
+pub struct Error {
+    /// What to do about it.
+    pub kind: Kind,
+    /// Where.
+    pub place: Place,
+    /// What is wrong and what to do.
+    pub message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error without a place.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, place: Place::default(), message: message.into(), source: None }
+    }
+
+    /// A failed read or write of `file`; a missing file is [`Kind::Missing`].
+    pub fn io(file: impl Into<String>, error: std::io::Error) -> Self {
+        let (kind, message) = match error.kind() {
+            std::io::ErrorKind::NotFound => (Kind::Missing, "does not exist"),
+            std::io::ErrorKind::PermissionDenied => (Kind::Io, "may not be opened by this user"),
+            std::io::ErrorKind::StorageFull => (Kind::Io, "no space is left on the disk"),
+            _ => (Kind::Io, "cannot be read or written"),
+        };
+        Self::new(kind, message).in_file(file).caused_by(error)
+    }
+
+    /// Names the file, unless one is named already.
+    #[must_use]
+    pub fn in_file(mut self, file: impl Into<String>) -> Self {
+        self.place.file.get_or_insert_with(|| file.into());
+        self
+    }
+
+    /// Names the line, from 1.
+    #[must_use]
+    pub fn at_line(mut self, line: u64) -> Self {
+        self.place.line = Some(line);
+        self
+    }
+
+    /// Names the stream.
+    #[must_use]
+    pub fn in_stream(mut self, stream: usize) -> Self {
+        self.place.stream = Some(stream);
+        self
+    }
+
+    /// Names the time on the recording's time line.
+    #[must_use]
+    pub fn at_time(mut self, time: MediaTime) -> Self {
+        self.place.time = Some(time);
+        self
+    }
+
+    /// Keeps what caused it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.place.to_string();
+        if place.is_empty() {
+            f.write_str(&self.message)?;
+        } else {
+            write!(f, "{place}: {}", self.message)?;
+        }
+        // One line for people: the causes follow in brackets.
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, " ({error})")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_place_and_the_cause() {
+        let error = Error::new(Kind::Malformed, "is not JSON")
+            .in_file("events.jsonl")
+            .at_line(7)
+            .caused_by(std::io::Error::other("expected `}`"));
+        assert_eq!(error.to_string(), "events.jsonl:7: is not JSON (expected `}`)");
+        assert_eq!(error.kind.exit_code(), 65);
+    }
+}
