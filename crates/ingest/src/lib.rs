@@ -1,1 +1,17 @@
-//! (being written)
+//! What goes in: session manifests, event logs, imports of what sellers can download, and several
+//! recordings on one time line.
+
+pub mod events;
+pub mod manifest;
+pub mod timeline;
+
+mod explain;
+mod lines;
+mod tally;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;
+
+pub use events::{EventLog, read_events};
+pub use manifest::{LoadedSession, Location, load_session, resolve};
+pub use timeline::{MeasuredPart, Timeline};

@@ -1,3 +1,32 @@
 //! Bytes in, pictures and sound out, and back: probe, seek, decode, scale, encode, mux.
+//!
+//! libav is handed bytes through [`reprise_model::ByteSource`], never a name; containers and
+//! codecs are whitelisted ([`CONTAINERS`]). No type of libav's appears in a public signature.
 
+mod encode;
+mod faststart;
+mod ffi;
+mod file;
+mod orientation;
+mod probe;
 pub mod view;
+mod window;
+
+pub use encode::{ClipRequest, EncodeSettings, EncodedClip, Still, encode_clip, still};
+pub use file::FileSource;
+pub use orientation::Orientation;
+pub use probe::{AudioInfo, MediaInfo, UnusedStream, VideoInfo, probe};
+pub use window::{WindowOptions, WindowStats, look, sound_format};
+
+/// The containers that are read.
+pub const CONTAINERS: [&str; 4] = ["MP4/MOV", "FLV", "MPEG-TS", "MKV/WebM"];
+
+/// Whether the installed libav has an encoder of this name.
+pub fn has_encoder(name: &str) -> bool {
+    ffi::encoder::has_encoder(name)
+}
+
+/// Whether the installed libav has a decoder of this name.
+pub fn has_decoder(name: &str) -> bool {
+    ffi::decoder::has_decoder(name)
+}

@@ -1,1 +1,155 @@
-//! (being written)
+//! Where results are kept: objects named by keys, in a folder.
+//!
+//! An object appears whole or not at all, whatever dies in between. Nothing else is shared between
+//! processes: what is not in the store does not exist.
+
+mod folder;
+mod key;
+mod options;
+
+pub use folder::FolderStore;
+pub use key::Key;
+pub use options::PutOptions;
+
+use reprise_model::{Error, Kind, Result};
+
+/// A place for objects. Methods block; callers that are asynchronous use their own threads.
+///
+/// Every error names the object's location.
+pub trait ObjectStore: Send + Sync {
+    /// Writes an object, whole or not at all; replaces what is there. When it returns, the object
+    /// outlives a power failure.
+    ///
+    /// # Errors
+    /// [`Kind::Io`] where the disk is full or the place may not be written.
+    fn put(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<()>;
+
+    /// Writes an object unless there is one; `false` says that someone was first. Of any number of
+    /// callers exactly one gets `true`, and a reader sees a whole object or none.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::put`]; [`Kind::Unsupported`] where the place cannot decide who was first.
+    fn put_if_absent(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<bool>;
+
+    /// The bytes of an object; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Kind::Io`] where it is there and cannot be read.
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>>;
+
+    /// Whether there is an object.
+    ///
+    /// # Errors
+    /// [`Kind::Io`] where that cannot be found out.
+    fn exists(&self, key: &Key) -> Result<bool>;
+
+    /// The objects whose keys begin with `prefix`, sorted by the bytes of their keys. The prefix is
+    /// text, not a folder: `a/b` finds `a/b/c` and `a/bc`. An empty prefix finds everything.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a prefix that no key can have; [`Kind::Io`].
+    fn list(&self, prefix: &str) -> Result<Vec<Entry>>;
+
+    /// Removes an object; that there is none is no error.
+    ///
+    /// # Errors
+    /// [`Kind::Io`] where it is there and cannot be removed.
+    fn delete(&self, key: &Key) -> Result<()>;
+
+    /// Where an object is or would be, for people and messages; no credentials in it.
+    fn location(&self, key: &Key) -> String;
+}
+
+/// One object of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub key: Key,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// Opens a store by its destination: a path or a `file:///` URL of a folder, which is made where it
+/// is missing.
+///
+/// # Errors
+/// [`Kind::Usage`] for a destination that is no place, [`Kind::Unsupported`] for one of a kind that
+/// is not handled, [`Kind::Io`] where the folder cannot be made or used.
+pub fn open(dest: &str) -> Result<Box<dyn ObjectStore>> {
+    let Some((scheme, rest)) = dest.split_once("://") else {
+        return Ok(Box::new(FolderStore::open(dest)?));
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "file" => Ok(Box::new(FolderStore::open(file_url_path(dest, rest)?)?)),
+        "s3" => Err(Error::new(
+            Kind::Unsupported,
+            "S3 is not supported yet: give a folder, and copy it to the bucket afterwards",
+        )
+        .in_file(dest)),
+        other => Err(Error::new(
+            Kind::Unsupported,
+            format!("results cannot be written to `{other}://`: give a folder or a file:/// URL"),
+        )
+        .in_file(dest)),
+    }
+}
+
+fn file_url_path(dest: &str, rest: &str) -> Result<String> {
+    let wrong = |message: &str| Error::new(Kind::Usage, message).in_file(dest);
+    let path = rest.strip_prefix("localhost").unwrap_or(rest);
+    if !path.starts_with('/') {
+        return Err(wrong("a file URL names an absolute path: file:///path/to/folder"));
+    }
+    if path.contains(['?', '#']) {
+        return Err(wrong("a file URL has no query: write `?` as %3F and `#` as %23"));
+    }
+    percent_decoded(path).ok_or_else(|| wrong("a `%` in a file URL is followed by two hex digits"))
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let high = char::from(rest.next()?).to_digit(16)?;
+            let low = char::from(rest.next()?).to_digit(16)?;
+            bytes.push((high * 16 + low) as u8);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|path| !path.contains('\0'))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_file_urls_are_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a b").to_str().unwrap().to_owned();
+        let key = Key::new("x").unwrap();
+        open(&path).unwrap().put(&key, b"1", PutOptions::default()).unwrap();
+        let url = format!("file://{}", path.replace(' ', "%20"));
+        assert_eq!(open(&url).unwrap().get(&key).unwrap().unwrap(), b"1");
+    }
+
+    #[test]
+    fn other_destinations_say_what_to_do() {
+        for (dest, kind) in [
+            ("s3://bucket/prefix", Kind::Unsupported),
+            ("S3://bucket", Kind::Unsupported),
+            ("gopher://x", Kind::Unsupported),
+            ("file://relative/x", Kind::Usage),
+            ("file:///tmp/%zz", Kind::Usage),
+            ("file:///tmp/%00", Kind::Usage),
+            ("file:///tmp/x?y", Kind::Usage),
+            ("", Kind::Usage),
+        ] {
+            let error = open(dest).err().unwrap();
+            assert_eq!(error.kind, kind, "{dest}: {error}");
+        }
+    }
+}

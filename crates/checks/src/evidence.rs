@@ -1,0 +1,146 @@
+//! What is known of a stretch of pictures and sound after it was decoded once, and what can be
+//! asked of it; all times are on the time line of whoever decoded.
+
+use reprise_media::view::{Observer, PictureView, SoundView};
+use reprise_model::{MediaDuration, MediaTime, Span};
+use serde::{Deserialize, Serialize};
+
+use crate::picture::{PictureCollector, PictureEvidence};
+use crate::policy::Policy;
+use crate::sound::{SoundCollector, SoundEvidence};
+use crate::speech::{Pause, SpeechToNoise};
+
+/// Figures of a decoded stretch. About 3.4 MB as JSON for 70 s, most of it the waveform.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Of the pictures.
+    pub pictures: PictureEvidence,
+    /// Of the sound; without blocks where there is none.
+    pub sound: SoundEvidence,
+}
+
+/// Makes [`Evidence`] from what a decoder shows it.
+///
+/// ```
+/// use reprise_checks::{EvidenceCollector, Policy};
+/// use reprise_media::view::Observer;
+///
+/// let mut collector = EvidenceCollector::default();
+/// // decoder.run(&mut [&mut collector])
+/// let evidence = collector.finish();
+/// assert!(evidence.freezes(&Policy::default()).is_empty());
+/// ```
+#[derive(Debug, Default)]
+pub struct EvidenceCollector {
+    pictures: PictureCollector,
+    sound: SoundCollector,
+}
+
+impl EvidenceCollector {
+    /// One that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was found.
+    pub fn finish(self) -> Evidence {
+        Evidence { pictures: self.pictures.finish(), sound: self.sound.finish() }
+    }
+}
+
+impl Observer for EvidenceCollector {
+    fn picture(&mut self, picture: &PictureView<'_>) {
+        self.pictures.picture(picture);
+    }
+    fn sound(&mut self, sound: &SoundView<'_>) {
+        self.sound.sound(sound);
+    }
+}
+
+impl Evidence {
+    /// From the first picture to the end of the last; of the sound where there is no picture.
+    pub fn span(&self) -> Span {
+        match self.pictures.samples.first() {
+            Some(first) => {
+                Span::new(first.time, self.pictures.end_of(self.pictures.samples.len() - 1))
+            }
+            None => self.sound.span(),
+        }
+    }
+
+    /// Whether there is any sound stream in it, silent or not.
+    pub fn has_sound(&self) -> bool {
+        !self.sound.is_empty()
+    }
+
+    /// Stretches of at least `video.freeze_max_s` in which the picture stands still.
+    pub fn freezes(&self, policy: &Policy) -> Vec<Span> {
+        crate::stills::stills(&self.pictures, policy.video.freeze_max_s)
+    }
+
+    /// Stretches of at least `video.black_max_s` that are black.
+    pub fn blacks(&self, policy: &Policy) -> Vec<Span> {
+        crate::stills::blacks(&self.pictures, policy)
+    }
+
+    /// Breaks in the picture cadence of at least `video.lag_break_max_s`, and stretches in which
+    /// late or missing pictures are dense.
+    pub fn lags(&self, policy: &Policy) -> Vec<Span> {
+        crate::cadence::Cadence::of(&self.pictures, policy).lags()
+    }
+
+    /// Stretches of at least `audio.dropout_max_s` in which the sound is cut off.
+    pub fn dropouts(&self, policy: &Policy) -> Vec<Span> {
+        crate::dropout::dropouts(self, policy)
+    }
+
+    /// Stretches in which samples are clipped.
+    pub fn clipped(&self) -> Vec<Span> {
+        self.sound.clipped_spans()
+    }
+
+    /// Pictures that the decoder could only guess at, joined where they follow each other.
+    pub fn corrupt(&self) -> Vec<Span> {
+        crate::stills::corrupt(&self.pictures)
+    }
+
+    /// First pictures of new scenes.
+    pub fn scene_cuts(&self) -> Vec<MediaTime> {
+        crate::stills::scene_cuts(&self.pictures)
+    }
+
+    /// Pauses in speech, in order: at least 0.12 s of valley between the local speech level and
+    /// the noise (or soft music) below it.
+    pub fn pauses(&self) -> Vec<Pause> {
+        crate::speech::pauses(&self.sound)
+    }
+
+    /// Level of speech in its band (200 to 4000 Hz), dBFS; `None` where no speech is found.
+    pub fn speech_level(&self) -> Option<f64> {
+        crate::speech::speech_to_noise(&self.sound).map(|found| found.speech_db)
+    }
+
+    /// Speech and noise levels; `None` where no speech is found.
+    pub fn speech_to_noise(&self) -> Option<SpeechToNoise> {
+        crate::speech::speech_to_noise(&self.sound)
+    }
+
+    /// The part of the evidence that lies in `span`, for looking at one candidate cut of a window;
+    /// times stay as they are.
+    pub fn within(&self, span: Span) -> Self {
+        let samples: Vec<_> =
+            self.pictures.samples.iter().filter(|s| span.contains(s.time)).copied().collect();
+        let last_duration = match samples.last() {
+            Some(last) => {
+                let next = self.pictures.samples.iter().find(|s| s.time > last.time);
+                next.map_or(self.pictures.last_duration, |next| next.time - last.time)
+            }
+            None => MediaDuration::ZERO,
+        };
+        Self {
+            pictures: PictureEvidence { samples, last_duration },
+            sound: self.sound.within(span),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The rules, one function each, named after the rule's id with `_` for `.`, in one file a family.
+
+mod audio;
+mod clip;
+mod compliance;
+mod live;
+mod product;
+mod video;
+
+use reprise_model::verdict::Evidence as Place;
+use reprise_model::{MediaTime, Outcome, RuleId, Span, Verdict};
+
+use crate::cadence::Cadence;
+use crate::check::ClipFacts;
+use crate::policy::Policy;
+
+/// What rules look at: the facts, the policy, and figures that several rules share.
+pub struct Look<'a> {
+    /// What is known of the clip.
+    pub facts: &'a ClipFacts<'a>,
+    /// What it is held against.
+    pub policy: &'a Policy,
+    pub(crate) cadence: Cadence,
+}
+
+impl<'a> Look<'a> {
+    /// Prepares the shared figures.
+    pub fn at(facts: &'a ClipFacts<'a>, policy: &'a Policy) -> Self {
+        Self { facts, policy, cadence: Cadence::of(&facts.evidence.pictures, policy) }
+    }
+}
+
+/// The verdict of one rule.
+pub fn verdict(rule: RuleId, look: &Look<'_>) -> Verdict {
+    let answer = match rule {
+        RuleId::VideoResolution => video::video_resolution(look),
+        RuleId::VideoFreeze => video::video_freeze(look),
+        RuleId::VideoLag => video::video_lag(look),
+        RuleId::VideoBlack => video::video_black(look),
+        RuleId::ClipDuration => clip::clip_duration(look),
+        RuleId::ClipDurationBest => clip::clip_duration_best(look),
+        RuleId::ComplianceQr => compliance::compliance_qr(),
+        RuleId::ComplianceWatermark => compliance::compliance_watermark(),
+        RuleId::ComplianceViolation => compliance::compliance_violation(look),
+        RuleId::AudioOriginal => audio::audio_original(look),
+        RuleId::AudioDropout => audio::audio_dropout(look),
+        RuleId::AudioClean => audio::audio_clean(look),
+        RuleId::AudioLevel => audio::audio_level(look),
+        RuleId::LiveGenuine => live::live_genuine(look),
+        RuleId::ProductInLive => product::product_in_live(look),
+        RuleId::ProductMatch
+        | RuleId::ProductFront
+        | RuleId::ProductFirstSecond
+        | RuleId::ProductFullyVisible => product::product_seen(look),
+        RuleId::SpeechBenefit
+        | RuleId::SpeechUniquePoint
+        | RuleId::SpeechCallToAction
+        | RuleId::SpeechDecision
+        | RuleId::AudioLanguage => {
+            Answer::unknown("no speech model: what is said was not transcribed")
+        }
+        RuleId::VisualEnhancement | RuleId::VisualPromotion => Answer::unknown(
+            "no search for stickers and text over the picture is part of this version",
+        ),
+        RuleId::VisualDemonstration => {
+            Answer::unknown("no search for hands and products in motion is part of this version")
+        }
+        RuleId::AudioMusicRights => {
+            Answer::unknown("no search for background music is part of this version")
+        }
+        RuleId::PictureSharp => Answer::unknown("sharpness is not measured by this version"),
+        RuleId::PictureSteady => Answer::unknown("shake is not measured by this version"),
+    };
+    Verdict {
+        rule,
+        tier: look.policy.tier(rule),
+        verdict: answer.outcome,
+        measured: answer.measured.map(|value| (value * 1000.0).round() / 1000.0),
+        unit: answer.unit.map(str::to_owned),
+        threshold: answer.threshold,
+        detail: answer.detail,
+        evidence: answer.places,
+    }
+}
+
+/// A verdict while it is being put together.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    outcome: Outcome,
+    measured: Option<f64>,
+    unit: Option<&'static str>,
+    threshold: Option<String>,
+    detail: String,
+    places: Vec<Place>,
+}
+
+impl Answer {
+    pub(crate) fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            measured: None,
+            unit: None,
+            threshold: None,
+            detail: detail.into(),
+            places: Vec::new(),
+        }
+    }
+
+    /// Passes or fails.
+    pub(crate) fn held(passes: bool, detail: impl Into<String>) -> Self {
+        Self::new(if passes { Outcome::Pass } else { Outcome::Fail }, detail)
+    }
+
+    /// Could not be checked, and what is missing.
+    pub(crate) fn unknown(missing: impl Into<String>) -> Self {
+        Self::new(Outcome::Unknown, missing)
+    }
+
+    /// What was measured against what.
+    pub(crate) fn figure(mut self, measured: f64, unit: &'static str, threshold: String) -> Self {
+        self.measured = measured.is_finite().then_some(measured);
+        self.unit = Some(unit);
+        self.threshold = Some(threshold);
+        self
+    }
+
+    /// Where in the clip.
+    pub(crate) fn at(mut self, spans: &[Span], note: &str) -> Self {
+        self.places.extend(spans.iter().take(PLACES_MAX).map(|span| Place {
+            clip_start_s: span.start,
+            clip_end_s: span.end.max(span.start),
+            note: note.to_owned(),
+            picture: None,
+        }));
+        self
+    }
+}
+
+/// Most stretches that a verdict names.
+const PLACES_MAX: usize = 20;
+
+/// A span for a sentence: `2.50 s (148.00 s to 150.50 s)`.
+pub(crate) fn told(span: Span) -> String {
+    format!("{:.2} s ({} to {})", span.seconds(), second(span.start), second(span.end))
+}
+
+/// A time for a sentence.
+pub(crate) fn second(time: MediaTime) -> String {
+    format!("{:.2} s", time.seconds())
+}
+
+/// The longest of several spans.
+pub(crate) fn longest(spans: &[Span]) -> Option<Span> {
+    spans.iter().copied().max_by_key(|span| span.duration())
+}

@@ -1,0 +1,385 @@
+//! Reads canonical event logs: one JSON object a line, plain, gzip or zstd.
+//!
+//! What cannot be read is reported with file, line and reason and never stops the rest; only where
+//! the share of bad lines passes what the caller tolerates is the log refused. One line is held at
+//! a time, so memory grows with the events kept and not with the files.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use reprise_model::event::{EVENT_TYPES, Event, EventKind, Order};
+use reprise_model::outcome::EventsSummary;
+use reprise_model::{Error, Kind, Result};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::error::Category;
+
+use crate::lines::{LINE_MAX, Line, Lines};
+use crate::tally::Tally;
+
+/// Most events of one session, 10 million (a full 13-hour LIVE has some 200,000); past it the log
+/// is refused, so that a small compressed file cannot fill the memory.
+pub const EVENTS_MAX: usize = 10_000_000;
+
+/// How many bad lines an error names.
+const NAMED: usize = 3;
+/// The field by which an importer tells two lines of one order and product apart.
+pub(crate) const SKU_FIELD: &str = "sku_id";
+
+/// The events of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventLog {
+    /// By time; what happened at the same time stays in the order of the files.
+    pub events: Vec<Event>,
+    /// How many lines were read and taken, and what was skipped for which reason.
+    pub summary: EventsSummary,
+    /// blake3 of the raw file; of several files, blake3 of their digests in the order given.
+    pub digest: [u8; 32],
+}
+
+/// Reads all `paths` as one log.
+///
+/// Skipped and counted by reason: bad lines (no JSON, wrong or missing fields, quantity 0, a
+/// negative amount, longer than 1 MiB), unknown types, and repeated orders, of which the first is
+/// kept. Blank lines do not count. `bad_line_share_max` (0 to 1) is the share of bad lines among
+/// all lines of all files that is tolerated; unknown types and repeats are not bad. Compressed data
+/// that ends early is kept as far as it goes, and reported.
+///
+/// # Errors
+/// [`Kind::Missing`] for a file that is not there, [`Kind::Malformed`] above the tolerated share
+/// and for compressed data of which nothing can be read, [`Kind::Unsupported`] for UTF-16,
+/// [`Kind::Limit`] above [`EVENTS_MAX`], [`Kind::Io`] where reading fails.
+pub fn read_events(paths: &[PathBuf], bad_line_share_max: f64) -> Result<EventLog> {
+    let mut reader = Reader::default();
+    let mut digests = Vec::with_capacity(paths.len());
+    for path in paths {
+        let mut lines = Lines::open(path)?;
+        reader.read_file(&mut lines)?;
+        digests.push(lines.digest()?);
+    }
+    let bad_share = reader.bad_lines as f64 / reader.lines.max(1) as f64;
+    if bad_share > bad_line_share_max {
+        let message = format!(
+            "{} of {} lines cannot be read ({:.1} %, tolerated are {:.1} %): {}",
+            reader.bad_lines,
+            reader.lines,
+            bad_share * 100.0,
+            bad_line_share_max * 100.0,
+            reader.bad.first_few(NAMED),
+        );
+        let file = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        return Err(Error::new(Kind::Malformed, message).in_file(file));
+    }
+    let mut events = reader.events;
+    events.sort_by_key(|event| event.at);
+    let mut skipped = reader.bad.into_skipped();
+    skipped.extend(reader.other.into_skipped());
+    let taken = events.len() as u64;
+    Ok(EventLog {
+        events,
+        summary: EventsSummary { lines: reader.lines, taken, skipped },
+        digest: match digests.as_slice() {
+            [one] => *one,
+            many => *blake3::hash(many.as_flattened()).as_bytes(),
+        },
+    })
+}
+
+/// Why an order, or a line of one, cannot be what it says.
+pub(crate) fn order_fault(order: &Order) -> Option<&'static str> {
+    if order.order_id.trim().is_empty() {
+        Some("`order_id` is empty")
+    } else if order.quantity == 0 {
+        Some("`quantity` must be at least 1")
+    } else if order.amount.value.is_sign_negative() && !order.amount.value.is_zero() {
+        Some("`amount` must not be negative")
+    } else {
+        None
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    events: Vec<Event>,
+    /// Where in `events` the first line of an order and product is.
+    orders: HashMap<[u8; 32], usize>,
+    lines: u64,
+    bad_lines: u64,
+    bad: Tally,
+    other: Tally,
+}
+
+impl Reader {
+    fn read_file(&mut self, lines: &mut Lines) -> Result<()> {
+        let name = lines.name().to_owned();
+        while let Some((number, line)) = lines.next()? {
+            match line {
+                Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => {}
+                Line::Text(text) => {
+                    self.lines += 1;
+                    self.read_line(text, &name, number)?;
+                }
+                Line::TooLong => {
+                    self.lines += 1;
+                    self.bad_line(&format!("is longer than {LINE_MAX} bytes"), &name, number);
+                }
+                Line::Cut(error) if number == 1 => {
+                    return Err(Error::new(Kind::Malformed, "the compressed data cannot be read")
+                        .in_file(name)
+                        .caused_by(error));
+                }
+                Line::Cut(_) => {
+                    let reason = "the compressed data ends early or is damaged here; what came \
+                                  before is kept";
+                    self.other.add(reason, &name, number);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self, text: &[u8], file: &str, number: u64) -> Result<()> {
+        let event: Event = match serde_json::from_slice(text) {
+            Ok(event) => event,
+            Err(error) => {
+                match unknown_type(text) {
+                    Some(name) => self.other.add(&format!("unknown type `{name}`"), file, number),
+                    None => self.bad_line(&reason(&error), file, number),
+                }
+                return Ok(());
+            }
+        };
+        if let EventKind::Order(order) = &event.kind {
+            if let Some(fault) = order_fault(order) {
+                self.bad_line(fault, file, number);
+                return Ok(());
+            }
+            let key = order_key(order, event.extra.get(SKU_FIELD));
+            if let Some(&first) = self.orders.get(&key) {
+                let same = self.events.get(first).is_some_and(|known| known.kind == event.kind);
+                let reason = if same {
+                    "duplicate order"
+                } else {
+                    "duplicate order with other figures; the first is kept"
+                };
+                self.other.add(reason, file, number);
+                return Ok(());
+            }
+            self.orders.insert(key, self.events.len());
+        }
+        if self.events.len() >= EVENTS_MAX {
+            let message = format!("more than {EVENTS_MAX} events; split the session");
+            return Err(Error::new(Kind::Limit, message).in_file(file).at_line(number));
+        }
+        self.events.push(event);
+        Ok(())
+    }
+
+    fn bad_line(&mut self, reason: &str, file: &str, number: u64) {
+        self.bad_lines += 1;
+        self.bad.add(reason, file, number);
+    }
+}
+
+/// A digest instead of the texts: fixed in size, whatever a log calls its orders.
+fn order_key(order: &Order, sku: Option<&Value>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    let product = order.product_id.as_deref();
+    let sku = sku.and_then(Value::as_str);
+    for field in [Some(order.order_id.as_str()), product, sku] {
+        let length = field.map_or(u64::MAX, |text| text.len() as u64);
+        hasher.update(&length.to_le_bytes());
+        hasher.update(field.unwrap_or_default().as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// The `type` of a line that is sound but for a type that is not known; at most 40 characters.
+fn unknown_type(text: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "type")]
+        name: String,
+    }
+    let typed: Typed = serde_json::from_slice(text).ok()?;
+    let known = EVENT_TYPES.contains(&typed.name.as_str());
+    (!known).then(|| typed.name.chars().filter(|c| !c.is_control()).take(40).collect())
+}
+
+/// The error without what the line says: values would make every reason a different one, and they
+/// are what people wrote.
+fn reason(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Data => {}
+        Category::Eof => return "is cut off: the JSON does not end".to_owned(),
+        Category::Syntax | Category::Io => return "is not JSON".to_owned(),
+    }
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    // "invalid type: string "x", expected u64" becomes "invalid type: string, expected u64".
+    match (text.split_once(": "), text.rsplit_once(", expected ")) {
+        (Some((what, value)), Some((_, expected))) if what.starts_with("invalid ") => {
+            let kinds = ["string", "integer", "floating point", "boolean", "map", "sequence"];
+            let kind = kinds.into_iter().find(|kind| value.starts_with(kind));
+            format!("{what}: {}, expected {expected}", kind.unwrap_or("other"))
+        }
+        _ => text.chars().take(200).collect(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use super::*;
+    use crate::testing::Folder;
+
+    const LIKE: &str = r#"{"at":"2026-11-20T12:00:03Z","type":"like","count":3}"#;
+
+    fn order(at_s: u32, id: &str, product: &str, rest: &str) -> String {
+        format!(
+            r#"{{"at":"2026-11-20T12:00:{at_s:02}Z","type":"order","order_id":"{id}","product_id":"{product}","amount":{{"value":"9.90","currency":"USD"}}{rest}}}"#
+        )
+    }
+
+    fn read(text: &str, share: f64) -> Result<EventLog> {
+        let folder = Folder::new();
+        read_events(&[folder.file("log.jsonl", text.as_bytes())], share)
+    }
+
+    fn skipped(log: &EventLog) -> Vec<(&str, u64)> {
+        log.summary.skipped.iter().map(|s| (s.reason.as_str(), s.count)).collect()
+    }
+
+    #[test]
+    fn events_are_sorted_and_ties_keep_their_order() {
+        let text = format!("{}\n\r\n{LIKE}\r\n{}\n", order(9, "b", "p", ""), order(3, "a", "p", ""));
+        let log = read(&text, 0.0).unwrap();
+        let ids: Vec<&str> = log.events.iter().map(|event| match &event.kind {
+            EventKind::Order(order) => order.order_id.as_str(),
+            _ => "like",
+        }).collect();
+        assert_eq!(ids, ["like", "a", "b"]);
+        assert_eq!((log.summary.lines, log.summary.taken), (3, 3));
+    }
+
+    #[test]
+    fn each_bad_line_is_reported_with_its_place() {
+        let bad = [
+            "{",
+            "not json",
+            r#"{"type":"like"}"#,
+            r#"{"at":"yesterday evening","type":"like"}"#,
+            r#"{"at":"2026-11-20T12:00:03Z","type":"like","count":-1}"#,
+            &order(4, "z", "p", r#","quantity":0"#),
+            &order(4, "z", "p", "").replace("9.90", "-9.90"),
+            &order(4, "z", "p", r#","status":"lost""#),
+            "[1]",
+        ];
+        let text = format!("{LIKE}\n{}\n", bad.join("\n"));
+        let log = read(&text, 0.9).unwrap();
+        assert_eq!(log.summary.taken, 1);
+        assert_eq!(log.summary.lines, 10);
+        assert_eq!(log.summary.skipped.iter().map(|s| s.count).sum::<u64>(), 9, "{log:?}");
+        let reasons: Vec<&str> = skipped(&log).iter().map(|(reason, _)| *reason).collect();
+        assert!(reasons.contains(&"missing field `at`"), "{reasons:?}");
+        assert!(reasons.contains(&"`quantity` must be at least 1"), "{reasons:?}");
+        assert!(reasons.contains(&"`amount` must not be negative"), "{reasons:?}");
+        let text = format!("{:?}", log.summary);
+        assert!(!text.contains("yesterday"), "what a line says is not repeated: {text}");
+        assert!(text.contains("log.jsonl:5"), "{text}");
+    }
+
+    #[test]
+    fn too_many_bad_lines_refuse_the_log() {
+        let text = format!("{LIKE}\n{LIKE}\n{LIKE}\nnonsense\n");
+        assert!(read(&text, 0.25).is_ok());
+        let error = read(&text, 0.24).unwrap_err();
+        assert_eq!(error.kind, Kind::Malformed);
+        let text = error.to_string();
+        assert!(text.contains("1 of 4") && text.contains("log.jsonl:4 is not JSON"), "{text}");
+    }
+
+    #[test]
+    fn unknown_types_are_counted_and_not_bad() {
+        let line = r#"{"at":"2026-11-20T12:00:03Z","type":"poll","options":2}"#;
+        let log = read(&format!("{line}\n{line}\n{LIKE}\n"), 0.0).unwrap();
+        assert_eq!(skipped(&log), [("unknown type `poll`", 2)]);
+        assert_eq!(log.summary.taken, 1);
+    }
+
+    #[test]
+    fn repeated_orders_keep_the_first() {
+        let lines = [
+            order(1, "o", "p", ""),
+            order(1, "o", "q", ""),
+            order(1, "o", "p", ""),
+            order(2, "o", "p", r#","quantity":7"#),
+            order(3, "o", "p", r#","sku_id":"red""#),
+        ];
+        let log = read(&lines.join("\n"), 0.0).unwrap();
+        assert_eq!(log.summary.taken, 3, "another product or SKU is another line of the order");
+        let expected = [
+            ("duplicate order", 1),
+            ("duplicate order with other figures; the first is kept", 1),
+        ];
+        assert_eq!(skipped(&log), expected);
+    }
+
+    #[test]
+    fn compression_is_known_by_content_and_digests_are_of_the_file() {
+        let folder = Folder::new();
+        let text = format!("{LIKE}\n").repeat(1000);
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(text.as_bytes()).unwrap();
+        let files = [
+            text.clone().into_bytes(),
+            gz.finish().unwrap(),
+            zstd::encode_all(text.as_bytes(), 1).unwrap(),
+        ];
+        for bytes in files {
+            let path = folder.file("events.txt", &bytes);
+            let log = read_events(&[path], 0.0).unwrap();
+            assert_eq!(log.summary.taken, 1000);
+            assert_eq!(log.digest, *blake3::hash(&bytes).as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_truncated_log_keeps_what_was_read() {
+        let folder = Folder::new();
+        // Lines that differ, so that half of the bytes holds about half of the lines.
+        let text: String = (0..20_000u64)
+            .map(|n| LIKE.replace(":3}", &format!(":{}}}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
+            .collect();
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(text.as_bytes()).unwrap();
+        for bytes in [gz.finish().unwrap(), zstd::encode_all(text.as_bytes(), 1).unwrap()] {
+            let path = folder.file("cut.gz", &bytes[..bytes.len() / 2]);
+            let log = read_events(&[path.clone()], 0.0).unwrap();
+            assert!((5_000..15_000).contains(&log.summary.taken), "{:?}", log.summary);
+            assert!(log.summary.skipped[0].reason.contains("ends early"), "{:?}", log.summary);
+            assert_eq!(log.digest, *blake3::hash(&fs::read(&path).unwrap()).as_bytes());
+        }
+        let error = read_events(&[folder.file("no.gz", b"\x1f\x8brubbish")], 1.0).unwrap_err();
+        assert_eq!(error.kind, Kind::Malformed);
+    }
+
+    #[test]
+    fn long_lines_and_wrong_files_are_told() {
+        let long = format!("{LIKE}\n{{\"at\":\"{}\"}}\n{LIKE}", "x".repeat(LINE_MAX as usize));
+        let log = read(&long, 0.5).unwrap();
+        assert_eq!(skipped(&log), [("is longer than 1048576 bytes", 1)]);
+        assert_eq!(log.summary.taken, 2);
+        let folder = Folder::new();
+        let missing = read_events(&[folder.path().join("none.jsonl")], 1.0).unwrap_err();
+        assert_eq!(missing.kind, Kind::Missing);
+        assert_eq!(read_events(&[folder.path().to_owned()], 1.0).unwrap_err().kind, Kind::Malformed);
+        let wide = folder.file("wide.jsonl", b"\xff\xfe{\0}\0");
+        assert_eq!(read_events(&[wide], 1.0).unwrap_err().kind, Kind::Unsupported);
+        let empty = read_events(&[folder.file("empty.jsonl", b"")], 0.0).unwrap();
+        assert_eq!(empty.summary.lines, 0);
+    }
+}

@@ -1,0 +1,508 @@
+//! One stretch of a recording to a finished MP4: constant frame rate, exact to the picture, sound
+//! in sync, index in front.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
+use serde::Deserialize;
+
+use crate::faststart::faststart;
+use crate::ffi::encoder::{Encoder, PictureSettings, SoundSettings};
+use crate::ffi::frame::{Frame, Packet};
+use crate::ffi::muxer::Muxer;
+use crate::orientation::fitted;
+use crate::probe::{MediaInfo, VideoInfo};
+use crate::view::{Observer, PictureView};
+use crate::window::{
+    Sink, SoundRun, WindowOptions, WindowStats, decode, look, show_picture, show_sound,
+    sound_format,
+};
+
+/// Largest MP4 that is made in memory: 60 s at 60 Mbit/s.
+const MP4_LIMIT: usize = 512 << 20;
+
+/// How pictures and sound are coded. Read from a profile; unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncodeSettings {
+    /// Encoder of the pictures, as libav names it.
+    pub video_encoder: String,
+    /// Its threads. Its output depends on their number, so it is pinned; more is faster for one
+    /// clip, not for many.
+    pub video_threads: u32,
+    /// The encoder's own options, such as `preset` and `crf`.
+    pub video_options: BTreeMap<String, String>,
+    /// Seconds between key pictures at most. Shorter seeks faster, longer is smaller.
+    pub gop_s: f64,
+    /// Pixels of the short side at most; larger recordings are scaled down, none is scaled up.
+    pub short_side_max: u32,
+    /// Pixels of the long side at most.
+    pub long_side_max: u32,
+    /// Pictures a second at most; a faster recording gives every second picture.
+    pub fps_max: f64,
+    /// Encoder of the sound, as libav names it.
+    pub audio_encoder: String,
+    /// Bits a second of the sound.
+    pub audio_bit_rate: u32,
+}
+
+/// What to make.
+#[derive(Clone, Copy, Debug)]
+pub struct ClipRequest<'a> {
+    /// The stretch, from the recording's first picture. Its start goes to the nearest picture.
+    pub span: Span,
+    /// How it is coded.
+    pub settings: &'a EncodeSettings,
+    /// Times of which a still is wanted.
+    pub stills: &'a [MediaTime],
+}
+
+/// A picture for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Still {
+    /// When it stands in the recording.
+    pub time: MediaTime,
+    /// Pixels.
+    pub width: usize,
+    /// Pixels.
+    pub height: usize,
+    /// Red, green, blue; row by row without padding.
+    pub rgb: Vec<u8>,
+}
+
+/// A finished clip.
+#[derive(Debug)]
+pub struct EncodedClip {
+    /// The file.
+    pub mp4: Vec<u8>,
+    /// What it shows, exactly: the first picture's time, and one picture's length after the last.
+    pub span: Span,
+    /// Pictures.
+    pub pictures: u64,
+    /// Pictures a second, as a fraction.
+    pub rate: (i32, i32),
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Whether it has sound.
+    pub has_audio: bool,
+    /// The stills that were asked for, where the clip has them.
+    pub stills: Vec<Still>,
+    /// How the decoding went.
+    pub stats: WindowStats,
+}
+
+/// Cuts and encodes one stretch in one pass; `observer` sees the recording's own pictures and
+/// sound of the clip as they go into the encoder.
+///
+/// # Errors
+/// `Unsupported` where the recording has no pictures; `Usage` where the stretch lies outside it or
+/// is shorter than a picture; `Malformed` where it cannot be decoded; `Unavailable` where an
+/// encoder is missing.
+pub fn encode_clip(
+    source: Arc<dyn ByteSource>,
+    info: &MediaInfo,
+    request: &ClipRequest<'_>,
+    observer: Option<&mut dyn Observer>,
+) -> Result<EncodedClip> {
+    let video = info.require_video()?;
+    let wanted = request.span.intersect(info.span());
+    let rate = output_rate(video, request.settings.fps_max);
+    let tick = MediaDuration::from_ticks(1, rate.1, rate.0);
+    let count = wanted.duration().ticks(rate.1, rate.0);
+    if count < 1 {
+        return Err(Error::new(
+            Kind::Usage,
+            format!(
+                "the stretch {} to {} has no picture in it; the recording is {} long",
+                request.span.start, request.span.end, info.duration
+            ),
+        )
+        .in_file(info.name.clone()));
+    }
+    let settings = request.settings;
+    let size = fitted((video.width, video.height), settings.short_side_max, settings.long_side_max);
+    let slack = MediaDuration::from_flicks(video.picture_duration().flicks().max(tick.flicks()) * 2);
+    let window = Span::new((wanted.start - slack).max(MediaTime::ZERO), wanted.end + slack);
+    let sound = sound_format(info).map(|(sample_rate, channels)| Sound {
+        sample_rate,
+        start: window.start,
+        planes: vec![Vec::new(); channels],
+    });
+    let mut job = Job {
+        wanted: wanted.start,
+        near: video.picture_duration(),
+        rate,
+        count: count as u64,
+        settings,
+        start: None,
+        held: None,
+        current: None,
+        emitted: 0,
+        encoder: None,
+        packets: Vec::new(),
+        sound,
+        observer,
+        waiting_sound: Vec::new(),
+        wanted_stills: request.stills.to_vec(),
+        stills: Vec::new(),
+        size: (0, 0),
+    };
+    let options = WindowOptions { span: window, size: Some(size), threads: 1 };
+    let stats = decode(source, info, &options, &mut job)?;
+    job.finish(stats).map_err(|error| error.in_file(info.name.clone()))
+}
+
+/// The picture that stands at `at`, upright.
+///
+/// # Errors
+/// As [`encode_clip`].
+pub fn still(source: Arc<dyn ByteSource>, info: &MediaInfo, at: MediaTime) -> Result<Still> {
+    #[derive(Default)]
+    struct First(Option<Still>);
+    impl Observer for First {
+        fn picture(&mut self, picture: &PictureView<'_>) {
+            self.0.get_or_insert_with(|| to_still(picture));
+        }
+        fn sound(&mut self, _: &crate::view::SoundView<'_>) {}
+    }
+    let video = info.require_video()?;
+    let mut first = First::default();
+    let span = Span::new(at, at + video.picture_duration());
+    look(source, info, &WindowOptions { span, size: None, threads: 1 }, &mut first)?;
+    first.0.ok_or_else(|| {
+        Error::new(Kind::Malformed, "no picture can be decoded here")
+            .in_file(info.name.clone())
+            .at_time(at)
+    })
+}
+
+/// The recording's rate, or a whole part of it that keeps to the limit.
+fn output_rate(video: &VideoInfo, fps_max: f64) -> (i32, i32) {
+    let mut divisor = 1;
+    while video.fps() / f64::from(divisor) > fps_max + 0.01 && divisor < 16 {
+        divisor += 1;
+    }
+    (video.rate.0, video.rate.1 * divisor)
+}
+
+struct Sound {
+    sample_rate: u32,
+    /// Where the first collected sample lies.
+    start: MediaTime,
+    planes: Vec<Vec<f32>>,
+}
+
+struct Job<'a, 'o> {
+    wanted: MediaTime,
+    near: MediaDuration,
+    rate: (i32, i32),
+    count: u64,
+    settings: &'a EncodeSettings,
+    /// Time of the first tick, once it is known.
+    start: Option<MediaTime>,
+    /// The newest picture before the wanted start.
+    held: Option<(Frame, MediaTime, MediaDuration)>,
+    current: Option<(Frame, MediaTime)>,
+    emitted: u64,
+    encoder: Option<Encoder>,
+    packets: Vec<Packet>,
+    sound: Option<Sound>,
+    observer: Option<&'o mut dyn Observer>,
+    /// Sound that came before the start was known.
+    waiting_sound: Vec<(MediaTime, u32, Vec<Vec<f32>>)>,
+    wanted_stills: Vec<MediaTime>,
+    stills: Vec<Still>,
+    size: (usize, usize),
+}
+
+impl Sink for Job<'_, '_> {
+    fn picture(&mut self, frame: &Frame, time: MediaTime, length: MediaDuration) -> Result<()> {
+        if self.emitted >= self.count {
+            return Ok(());
+        }
+        if self.start.is_none() {
+            if time < self.wanted {
+                self.held = Some((frame.share()?, time, length));
+                return Ok(());
+            }
+            self.begin(time)?;
+        }
+        if self.current.is_some() {
+            // The picture nearest to a tick is shown there.
+            while self.emitted < self.count && self.tick(self.emitted) + self.half_tick() < time {
+                self.emit()?;
+            }
+        }
+        if self.emitted < self.count && time < self.end() {
+            self.show(frame, time, length);
+        }
+        self.current = Some((frame.share()?, time));
+        Ok(())
+    }
+
+    fn sound(&mut self, run: &SoundRun) -> Result<()> {
+        if let Some(sound) = self.sound.as_mut() {
+            let at = (run.time - sound.start).samples(sound.sample_rate);
+            for (plane, samples) in sound.planes.iter_mut().zip(&run.planes) {
+                place(plane, at, samples);
+            }
+        }
+        if self.observer.is_some() {
+            self.waiting_sound.push((run.time, run.sample_rate, run.planes.clone()));
+            self.show_sound();
+        }
+        Ok(())
+    }
+}
+
+/// Writes `samples` at index `at` (which may be negative), with silence before where nothing is.
+fn place(plane: &mut Vec<f32>, at: i64, samples: &[f32]) {
+    let skip = usize::try_from(-at).unwrap_or(0).min(samples.len());
+    let at = usize::try_from(at).unwrap_or(0);
+    let end = at + samples.len() - skip;
+    if plane.len() < end {
+        plane.resize(end, 0.0);
+    }
+    plane[at..end].copy_from_slice(&samples[skip..]);
+}
+
+impl Job<'_, '_> {
+    /// Fixes the first tick on the picture nearest to what was asked for.
+    fn begin(&mut self, next: MediaTime) -> Result<()> {
+        let held = self.held.take();
+        let nearest = match &held {
+            Some((_, at, _)) if (self.wanted - *at) <= (next - self.wanted) => *at,
+            _ => next,
+        };
+        let off = (nearest - self.wanted).abs();
+        let start = if off <= self.near || held.is_none() { nearest } else { self.wanted };
+        self.start = Some(start);
+        if let Some((frame, at, length)) = held
+            && start < next
+        {
+            self.show(&frame, at, length);
+            self.current = Some((frame, at));
+        }
+        self.show_sound();
+        Ok(())
+    }
+
+    fn tick(&self, index: u64) -> MediaTime {
+        let index = i64::try_from(index).unwrap_or(i64::MAX);
+        self.start.unwrap_or(self.wanted)
+            + MediaDuration::from_ticks(index, self.rate.1, self.rate.0)
+    }
+
+    fn half_tick(&self) -> MediaDuration {
+        MediaDuration::from_ticks(1, self.rate.1, self.rate.0.saturating_mul(2))
+    }
+
+    fn end(&self) -> MediaTime {
+        self.tick(self.count)
+    }
+
+    fn show(&mut self, frame: &Frame, at: MediaTime, length: MediaDuration) {
+        if let Some(observer) = self.observer.as_deref_mut() {
+            show_picture(observer, frame, at, length);
+        }
+    }
+
+    fn show_sound(&mut self) {
+        let Some(start) = self.start else { return };
+        let end = self.end();
+        let Some(observer) = self.observer.as_deref_mut() else { return };
+        for (time, sample_rate, planes) in self.waiting_sound.drain(..) {
+            let length = planes.first().map_or(0, Vec::len) as i64;
+            let from = (start - time).samples(sample_rate).clamp(0, length);
+            let to = (end - time).samples(sample_rate).clamp(from, length);
+            if from < to {
+                let planes =
+                    planes.iter().map(|p| p[from as usize..to as usize].to_vec()).collect();
+                let time = time + MediaDuration::from_samples(from, sample_rate);
+                show_sound(observer, &SoundRun { time, sample_rate, planes });
+            }
+        }
+    }
+
+    fn emit(&mut self) -> Result<()> {
+        let Some((current, at)) = &self.current else { return Ok(()) };
+        let mut frame = current.share()?;
+        if let Some(next) = self.wanted_stills.iter().position(|&wanted| {
+            wanted <= self.tick(self.emitted) + self.half_tick()
+        }) {
+            self.wanted_stills.remove(next);
+            if let Some(view) = frame.picture(*at, MediaDuration::ZERO) {
+                self.stills.push(to_still(&view));
+            }
+        }
+        frame.set_stamp(i64::try_from(self.emitted).unwrap_or(i64::MAX));
+        if self.encoder.is_none() {
+            self.encoder = Some(self.open_encoder(&frame)?);
+            self.size = frame.size();
+        }
+        if let Some(encoder) = self.encoder.as_mut() {
+            encoder.send(Some(&frame))?;
+            collect(encoder, &mut self.packets, 1)?;
+        }
+        self.emitted += 1;
+        Ok(())
+    }
+
+    fn open_encoder(&self, first: &Frame) -> Result<Encoder> {
+        let fps = f64::from(self.rate.0) / f64::from(self.rate.1);
+        let options: Vec<(&str, &str)> = self
+            .settings
+            .video_options
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        Encoder::pictures(
+            first,
+            &PictureSettings {
+                encoder: &self.settings.video_encoder,
+                rate: self.rate,
+                threads: self.settings.video_threads,
+                gop: (self.settings.gop_s * fps).round().max(1.0) as u32,
+                options: &options,
+            },
+        )
+    }
+
+    fn finish(mut self, stats: WindowStats) -> Result<EncodedClip> {
+        if self.start.is_none() {
+            // The recording has no picture after the wanted start: the last one stands on.
+            let next = self.wanted + self.near + self.near;
+            self.begin(next)?;
+        }
+        while self.emitted < self.count && self.current.is_some() {
+            self.emit()?;
+        }
+        let (Some(mut encoder), Some(start)) = (self.encoder.take(), self.start) else {
+            return Err(Error::new(Kind::Malformed, "no picture could be decoded")
+                .at_time(self.wanted));
+        };
+        encoder.send(None)?;
+        collect(&mut encoder, &mut self.packets, 1)?;
+        let span = Span::new(start, self.tick(self.emitted));
+        let sound = match self.sound.take() {
+            Some(sound) => Some(encode_sound(sound, span, self.settings)?),
+            None => None,
+        };
+        let has_audio = sound.is_some();
+        let mp4 = mux(&encoder, self.packets, sound)?;
+        Ok(EncodedClip {
+            mp4,
+            span,
+            pictures: self.emitted,
+            rate: self.rate,
+            width: self.size.0 as u32,
+            height: self.size.1 as u32,
+            has_audio,
+            stills: self.stills,
+            stats,
+        })
+    }
+}
+
+fn collect(encoder: &mut Encoder, packets: &mut Vec<Packet>, duration: i64) -> Result<()> {
+    let mut packet = Packet::new()?;
+    while encoder.receive(&mut packet)? {
+        packet.default_duration(duration);
+        packets.push(packet);
+        packet = Packet::new()?;
+    }
+    Ok(())
+}
+
+/// Encodes exactly the clip's stretch of sound, silence where the recording has none.
+fn encode_sound(sound: Sound, span: Span, settings: &EncodeSettings) -> Result<(Encoder, Vec<Packet>)> {
+    let rate = sound.sample_rate;
+    let mut encoder = Encoder::sound(&SoundSettings {
+        encoder: &settings.audio_encoder,
+        sample_rate: rate,
+        channels: sound.planes.len(),
+        bit_rate: settings.audio_bit_rate,
+    })?;
+    let offset = (span.start - sound.start).samples(rate);
+    let total = span.duration().samples(rate).max(0) as usize;
+    let size = encoder.frame_size();
+    let mut packets = Vec::new();
+    let mut done = 0;
+    while done < total {
+        let count = size.min(total - done);
+        let mut frame = Frame::sound(count, rate, sound.planes.len())?;
+        for (channel, plane) in sound.planes.iter().enumerate() {
+            for (index, sample) in frame.channel_mut(channel).iter_mut().enumerate() {
+                let at = usize::try_from(offset + (done + index) as i64).ok();
+                *sample = at.and_then(|at| plane.get(at)).copied().unwrap_or(0.0);
+            }
+        }
+        frame.set_stamp(done as i64);
+        encoder.send(Some(&frame))?;
+        collect(&mut encoder, &mut packets, size as i64)?;
+        done += count;
+    }
+    encoder.send(None)?;
+    collect(&mut encoder, &mut packets, size as i64)?;
+    Ok((encoder, packets))
+}
+
+fn mux(
+    pictures: &Encoder,
+    picture_packets: Vec<Packet>,
+    sound: Option<(Encoder, Vec<Packet>)>,
+) -> Result<Vec<u8>> {
+    let (sound_encoder, sound_packets) = match sound {
+        Some((encoder, packets)) => (Some(encoder), packets),
+        None => (None, Vec::new()),
+    };
+    let mut encoders = vec![pictures];
+    encoders.extend(sound_encoder.as_ref());
+    let bases: Vec<_> = encoders.iter().map(|encoder| encoder.time_base()).collect();
+    let mut muxer = Muxer::new(&encoders, MP4_LIMIT)?;
+    let mut packets: Vec<(MediaTime, usize, Packet)> = Vec::new();
+    for (stream, list) in [(0, picture_packets), (1, sound_packets)] {
+        for packet in list {
+            let at = crate::ffi::time(packet.dts(), bases[stream]).unwrap_or_default();
+            packets.push((at, stream, packet));
+        }
+    }
+    // Stable: packets of one stream stay in the order that the encoder gave them.
+    packets.sort_by_key(|(at, stream, _)| (*at, *stream));
+    for (_, stream, mut packet) in packets {
+        muxer.write(&mut packet, stream, bases[stream])?;
+    }
+    faststart(&muxer.finish()?)
+}
+
+/// To RGB, BT.709 from 720 rows or columns up, else BT.601 (the convention of untagged video).
+fn to_still(picture: &PictureView<'_>) -> Still {
+    let (width, height) = (picture.width, picture.height);
+    let high = width.max(height) >= 1280 || width.min(height) >= 720;
+    let (kr, kb) = if high { (0.2126f32, 0.0722) } else { (0.299, 0.114) };
+    let kg = 1.0 - kr - kb;
+    let (black, luma_gain, chroma_gain) = if picture.full_range {
+        (0.0, 1.0, 1.0)
+    } else {
+        (16.0, 255.0 / 219.0, 255.0 / 224.0)
+    };
+    let mut rgb = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        let luma = &picture.luma[y * picture.luma_stride..][..width];
+        let row = (y * picture.chroma_height / height) * picture.chroma_stride;
+        for (x, &value) in luma.iter().enumerate() {
+            let at = row + x * picture.chroma_width / width;
+            let value = (f32::from(value) - black) * luma_gain;
+            let cb = (f32::from(picture.blue[at]) - 128.0) * chroma_gain;
+            let cr = (f32::from(picture.red[at]) - 128.0) * chroma_gain;
+            let red = value + 2.0 * (1.0 - kr) * cr;
+            let blue = value + 2.0 * (1.0 - kb) * cb;
+            let green = (value - kr * red - kb * blue) / kg;
+            rgb.extend([red, green, blue].map(|channel| channel.round().clamp(0.0, 255.0) as u8));
+        }
+    }
+    Still { time: picture.time, width, height, rgb }
+}

@@ -1,0 +1,504 @@
+//! Decodes one window of a recording, once, from the key picture before it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use reprise_model::clip::ByteRange;
+use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
+
+use crate::ffi::av;
+use crate::ffi::decoder::{Decoded, Decoder};
+use crate::ffi::filter::Filter;
+use crate::ffi::frame::{Frame, Packet};
+use crate::ffi::input::Input;
+use crate::ffi::resampler::Resampler;
+use crate::ffi::time;
+use crate::probe::{MediaInfo, VideoInfo};
+use crate::view::{Observer, SoundView};
+
+/// Seeking aims this much before the window, so that sound muxed behind its picture is caught.
+const LEAD: MediaDuration = MediaDuration::from_millis(600);
+/// Sound decoded and dropped before the window: a decoder's first frame is not yet whole.
+const SOUND_PREROLL: MediaDuration = MediaDuration::from_millis(150);
+/// Sound whose stamp lies within this of where it is expected is taken as continuous; containers
+/// round stamps to a millisecond.
+const SOUND_JITTER: MediaDuration = MediaDuration::from_millis(12);
+/// How far the file may run past the window while one of its streams has not reached the end.
+const OVERRUN_S: f64 = 10.0;
+
+/// What to decode of a window.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowOptions {
+    /// Which stretch, from the recording's first picture.
+    pub span: Span,
+    /// Size of the pictures handed out; `None` for the recording's own.
+    pub size: Option<(u32, u32)>,
+    /// Threads of the picture decoder.
+    pub threads: u32,
+}
+
+/// How a window's decoding went.
+#[derive(Clone, Debug, Default)]
+pub struct WindowStats {
+    /// Pictures handed out.
+    pub pictures: u64,
+    /// Packets that could not be decoded.
+    pub damaged_packets: u64,
+    /// Bytes of the source that were read.
+    pub byte_ranges: Vec<ByteRange>,
+}
+
+/// A decoded run of sound: planar, on the recording's time line.
+pub(crate) struct SoundRun {
+    pub time: MediaTime,
+    pub sample_rate: u32,
+    pub planes: Vec<Vec<f32>>,
+}
+
+/// Takes what a window's decoding gives.
+pub(crate) trait Sink {
+    /// A picture, upright 8-bit 4:2:0, in the order of time.
+    fn picture(&mut self, frame: &Frame, time: MediaTime, duration: MediaDuration) -> Result<()>;
+    /// A run of sound.
+    fn sound(&mut self, run: &SoundRun) -> Result<()>;
+}
+
+/// Decodes a window and shows it to `observer`. The picture that stands at the window's start is
+/// shown first, even if it came up earlier.
+///
+/// # Errors
+/// `Malformed` where the window cannot be decoded; `Io` where the source fails.
+pub fn look(
+    source: Arc<dyn ByteSource>,
+    info: &MediaInfo,
+    options: &WindowOptions,
+    observer: &mut dyn Observer,
+) -> Result<WindowStats> {
+    struct Show<'a>(&'a mut dyn Observer);
+    impl Sink for Show<'_> {
+        fn picture(&mut self, frame: &Frame, at: MediaTime, length: MediaDuration) -> Result<()> {
+            show_picture(self.0, frame, at, length);
+            Ok(())
+        }
+        fn sound(&mut self, run: &SoundRun) -> Result<()> {
+            show_sound(self.0, run);
+            Ok(())
+        }
+    }
+    decode(source, info, options, &mut Show(observer))
+}
+
+pub(crate) fn show_picture(
+    observer: &mut dyn Observer,
+    frame: &Frame,
+    at: MediaTime,
+    length: MediaDuration,
+) {
+    if let Some(view) = frame.picture(at, length) {
+        observer.picture(&view);
+    }
+}
+
+pub(crate) fn show_sound(observer: &mut dyn Observer, run: &SoundRun) {
+    let channels: Vec<&[f32]> = run.planes.iter().map(Vec::as_slice).collect();
+    observer.sound(&SoundView {
+        time: run.time,
+        sample_rate: run.sample_rate,
+        channels: &channels,
+    });
+}
+
+/// Sample rate and channels that a recording's sound is handed out in.
+pub fn sound_format(info: &MediaInfo) -> Option<(u32, usize)> {
+    let audio = info.audio.as_ref()?;
+    let rate = if matches!(audio.sample_rate, 44_100 | 48_000) { audio.sample_rate } else { 48_000 };
+    Some((rate, if audio.channels == 1 { 1 } else { 2 }))
+}
+
+pub(crate) fn decode(
+    source: Arc<dyn ByteSource>,
+    info: &MediaInfo,
+    options: &WindowOptions,
+    sink: &mut dyn Sink,
+) -> Result<WindowStats> {
+    if options.span.is_empty() {
+        return Err(Error::new(Kind::Usage, "the window is empty").in_file(info.name.clone()));
+    }
+    // A seek may land behind the key picture that is needed (MPEG-TS) or on one that is none: what
+    // was decoded decides, and each new try starts earlier, the last at the first byte.
+    for back_s in [0.0, 5.0, 30.0, f64::INFINITY] {
+        let mut window = Window::open(Arc::clone(&source), info, options)?;
+        if let Some(stats) = window.run(back_s, sink)? {
+            return Ok(stats);
+        }
+    }
+    Err(Error::new(Kind::Malformed, "no picture can be decoded here")
+        .in_file(info.name.clone())
+        .at_time(options.span.start))
+}
+
+struct Window<'a> {
+    input: Input,
+    info: &'a MediaInfo,
+    span: Span,
+    pictures: Option<Pictures>,
+    sounds: Option<Sounds>,
+}
+
+impl<'a> Window<'a> {
+    fn open(source: Arc<dyn ByteSource>, info: &'a MediaInfo, options: &WindowOptions) -> Result<Self> {
+        let mut input = Input::open(source)?;
+        let pictures = match &info.video {
+            Some(video) => {
+                let decoder = Decoder::open(&input.stream(video.stream)?, options.threads)
+                    .map_err(|e| e.in_file(info.name.clone()))?;
+                Some(Pictures::new(decoder, video, options))
+            }
+            None => None,
+        };
+        let sounds = match (&info.audio, sound_format(info)) {
+            (Some(audio), Some((rate, channels))) => {
+                let decoder = Decoder::open(&input.stream(audio.stream)?, 1)
+                    .map_err(|e| e.in_file(info.name.clone()))?;
+                Some(Sounds {
+                    decoder,
+                    resampler: Resampler::new(rate, channels),
+                    rate,
+                    expected: None,
+                    done: false,
+                    waiting: VecDeque::new(),
+                })
+            }
+            _ => None,
+        };
+        let kept: Vec<usize> = info
+            .video
+            .iter()
+            .map(|v| v.stream)
+            .chain(info.audio.iter().map(|a| a.stream))
+            .collect();
+        input.keep(&kept);
+        if let (Some(video), "FLV") = (&info.video, info.format.as_str()) {
+            // FLV has no index of its own worth trusting; ours came from reading it.
+            input.add_key_pictures(video.stream, &info.keys)?;
+        }
+        Ok(Self { input, info, span: options.span, pictures, sounds })
+    }
+
+    /// Decodes the window; `None` where the seek landed too late and nothing was handed out.
+    fn run(&mut self, back_s: f64, sink: &mut dyn Sink) -> Result<Option<WindowStats>> {
+        let start = self.info.to_file(self.span.start);
+        let key = self.info.keys.iter().rev().map(|k| k.0).find(|&at| at <= start);
+        let from_first_byte = back_s.is_infinite();
+        if !from_first_byte {
+            let aim = key.unwrap_or(start).min(start - LEAD) - MediaDuration::from_seconds(back_s);
+            let stream = self.info.video.as_ref().map(|v| v.stream);
+            let stream = stream.or(self.info.audio.as_ref().map(|a| a.stream)).unwrap_or(0);
+            if aim > self.info.zero {
+                // Where the container cannot seek, reading on from the start is right too.
+                self.input.seek(stream, aim)?;
+            }
+        }
+        let first = self.info.keys.first().map(|k| k.0);
+        let needs_earlier = key.is_some() && !from_first_byte;
+        let mut packet = Packet::new()?;
+        let mut stats = WindowStats::default();
+        let mut begun = false;
+        while self.input.read(&mut packet)? {
+            if packet.is_discarded() {
+                continue;
+            }
+            let stream = packet.stream();
+            if let Some(video) = self.info.video.as_ref().filter(|v| v.stream == stream) {
+                let base = self.input.stream(stream)?.time_base();
+                let at = time(packet.stamp(), base);
+                if !begun {
+                    // Wait for the key picture before the window (or any, where none is known).
+                    let late = match (at, key) {
+                        (Some(at), Some(key)) => at > key + video.picture_duration(),
+                        _ => false,
+                    };
+                    if late && needs_earlier && packet.is_key() {
+                        return Ok(None);
+                    }
+                    let wanted = key.or(first).is_none_or(|key| {
+                        packet.is_key() && at.is_some_and(|at| at + video.picture_duration() > key)
+                    });
+                    if !wanted {
+                        continue;
+                    }
+                    begun = true;
+                }
+                let Some(pictures) = self.pictures.as_mut() else { continue };
+                if pictures.done {
+                    if self.finished(at) {
+                        break;
+                    }
+                    continue;
+                }
+                pictures.decoder.send(Some(&packet))?;
+                if !pictures.drain(self.info, self.span, needs_earlier, &mut self.sounds, sink)? {
+                    return Ok(None);
+                }
+            } else if let Some(sounds) = self.sounds.as_mut().filter(|s| !s.done) {
+                let base = self.input.stream(stream)?.time_base();
+                let Some(at) = time(packet.stamp(), base) else { continue };
+                if at < start - SOUND_PREROLL {
+                    continue;
+                }
+                sounds.decoder.send(Some(&packet))?;
+                let held = self.pictures.as_ref().is_some_and(|p| !p.verified);
+                sounds.drain(self.info, self.span, held, sink)?;
+            }
+            if self.finished(None) {
+                break;
+            }
+        }
+        if let Some(pictures) = self.pictures.as_mut().filter(|p| !p.done && begun) {
+            pictures.decoder.send(None)?;
+            if !pictures.drain(self.info, self.span, needs_earlier, &mut self.sounds, sink)? {
+                return Ok(None);
+            }
+            pictures.finish(self.span, sink)?;
+        }
+        if let Some(sounds) = self.sounds.as_mut() {
+            if !sounds.done {
+                sounds.decoder.send(None)?;
+                sounds.drain(self.info, self.span, false, sink)?;
+            }
+            sounds.release(sink)?;
+        }
+        if let Some(pictures) = &self.pictures {
+            if pictures.count == 0 && needs_earlier {
+                return Ok(None);
+            }
+            if pictures.count == 0 {
+                return Err(Error::new(Kind::Malformed, "no picture can be decoded here")
+                    .in_file(self.info.name.clone())
+                    .at_time(self.span.start));
+            }
+            stats.pictures = pictures.count;
+            stats.damaged_packets = pictures.decoder.damaged();
+        }
+        stats.damaged_packets += self.sounds.as_ref().map_or(0, |s| s.decoder.damaged());
+        stats.byte_ranges = self.input.ranges();
+        Ok(Some(stats))
+    }
+
+    fn finished(&self, at: Option<MediaTime>) -> bool {
+        let pictures = self.pictures.as_ref().is_none_or(|p| p.done);
+        let sounds = self.sounds.as_ref().is_none_or(|s| s.done);
+        let end = self.info.to_file(self.span.end);
+        pictures && (sounds || at.is_some_and(|at| (at - end).seconds() > OVERRUN_S))
+    }
+}
+
+struct Pictures {
+    decoder: Decoder,
+    video: VideoInfo,
+    size: (u32, u32),
+    filter: Option<(Filter, (usize, usize), i32)>,
+    /// The newest picture before the window.
+    held: Option<(Frame, MediaTime, MediaDuration)>,
+    last: Option<MediaTime>,
+    count: u64,
+    verified: bool,
+    done: bool,
+}
+
+impl Pictures {
+    fn new(decoder: Decoder, video: &VideoInfo, options: &WindowOptions) -> Self {
+        Self {
+            decoder,
+            size: options.size.unwrap_or((video.width, video.height)),
+            video: video.clone(),
+            filter: None,
+            held: None,
+            last: None,
+            count: 0,
+            verified: false,
+            done: false,
+        }
+    }
+
+    /// Hands on what the decoder has; false where its first picture comes too late for the window.
+    fn drain(
+        &mut self,
+        info: &MediaInfo,
+        span: Span,
+        needs_earlier: bool,
+        sounds: &mut Option<Sounds>,
+        sink: &mut dyn Sink,
+    ) -> Result<bool> {
+        let mut frame = Frame::new()?;
+        while let Decoded::Frame = self.decoder.receive(&mut frame)? {
+            if !self.verified {
+                let base = self.decoder.time_base();
+                let at = frame.time(base).map(|at| info.from_file(at));
+                let late = at.is_some_and(|at| at > span.start + self.video.picture_duration());
+                if late && needs_earlier {
+                    return Ok(false);
+                }
+                self.verified = true;
+                if let Some(sounds) = sounds {
+                    sounds.release(sink)?;
+                }
+            }
+            self.upright(frame, info, span, sink)?;
+            if self.done {
+                break;
+            }
+            frame = Frame::new()?;
+        }
+        Ok(true)
+    }
+
+    fn upright(&mut self, frame: Frame, info: &MediaInfo, span: Span, sink: &mut dyn Sink) -> Result<()> {
+        let base = self.decoder.time_base();
+        let Some(chain) = self.chain(&frame) else {
+            let at = frame.time(base);
+            let length = frame.duration(base);
+            return self.place(frame, at.map(|at| info.from_file(at)), length, span, sink);
+        };
+        let shape = (frame.size(), frame.format());
+        if self.filter.as_ref().is_none_or(|f| (f.1, f.2) != shape) {
+            self.filter = Some((Filter::new(&frame, base, &chain)?, shape.0, shape.1));
+        }
+        let mut ready = Vec::new();
+        if let Some((filter, ..)) = self.filter.as_mut() {
+            filter.send(Some(&frame))?;
+            let mut out = Frame::new()?;
+            while filter.receive(&mut out)? {
+                ready.push((out, filter.time_base()));
+                out = Frame::new()?;
+            }
+        }
+        for (out, base) in ready {
+            let at = out.time(base).map(|at| info.from_file(at));
+            let length = out.duration(base);
+            self.place(out, at, length, span, sink)?;
+        }
+        Ok(())
+    }
+
+    /// What must be done to a picture, or `None` where it is fine as it is.
+    fn chain(&self, frame: &Frame) -> Option<String> {
+        let (width, height) = frame.size();
+        let format = frame.format();
+        let eight_bit = format == av::AVPixelFormat::AV_PIX_FMT_YUV420P as i32
+            || format == av::AVPixelFormat::AV_PIX_FMT_YUVJ420P as i32;
+        let sized = (width, height) == (self.size.0 as usize, self.size.1 as usize);
+        let filters = self.video.orientation.filters();
+        if eight_bit && sized && filters.is_empty() && !frame.is_interlaced() {
+            return None;
+        }
+        let mut chain: Vec<String> = Vec::new();
+        if frame.is_interlaced() {
+            chain.push("yadif=deint=interlaced".to_owned());
+        }
+        chain.extend(filters.iter().map(|&f| f.to_owned()));
+        let (w, h) = self.size;
+        // A recording that changes its size midway keeps the shape of its pictures.
+        chain.push(format!("scale={w}:{h}:flags=bicubic"));
+        chain.push("setsar=1".to_owned());
+        if !eight_bit {
+            chain.push("format=yuv420p".to_owned());
+        }
+        Some(chain.join(","))
+    }
+
+    fn place(
+        &mut self,
+        frame: Frame,
+        at: Option<MediaTime>,
+        length: MediaDuration,
+        span: Span,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let usual = self.video.picture_duration();
+        let length = if length > MediaDuration::ZERO { length } else { usual };
+        // A picture without a stamp follows the one before.
+        let at = at.or(self.last.map(|last| last + usual)).unwrap_or(MediaTime::ZERO);
+        if self.last.is_some_and(|last| at <= last) {
+            return Ok(());
+        }
+        self.last = Some(at);
+        if at < span.start {
+            self.held = Some((frame, at, length));
+            return Ok(());
+        }
+        self.give_held(Some(at), span, sink)?;
+        if at >= span.end {
+            self.done = true;
+            return Ok(());
+        }
+        self.count += 1;
+        sink.picture(&frame, at, length)
+    }
+
+    fn give_held(&mut self, next: Option<MediaTime>, span: Span, sink: &mut dyn Sink) -> Result<()> {
+        let Some((frame, at, length)) = self.held.take() else { return Ok(()) };
+        // Nothing stands before the window's first picture if that one is there from the start.
+        if next.is_some_and(|next| next == span.start) {
+            return Ok(());
+        }
+        self.count += 1;
+        sink.picture(&frame, at, length)
+    }
+
+    fn finish(&mut self, span: Span, sink: &mut dyn Sink) -> Result<()> {
+        self.give_held(None, span, sink)
+    }
+}
+
+struct Sounds {
+    decoder: Decoder,
+    resampler: Resampler,
+    rate: u32,
+    /// Where the next sample belongs if the sound is continuous.
+    expected: Option<MediaTime>,
+    done: bool,
+    /// Sound decoded before the first picture was found good.
+    waiting: VecDeque<SoundRun>,
+}
+
+impl Sounds {
+    fn drain(&mut self, info: &MediaInfo, span: Span, held: bool, sink: &mut dyn Sink) -> Result<()> {
+        let mut frame = Frame::new()?;
+        while let Decoded::Frame = self.decoder.receive(&mut frame)? {
+            let stamp = frame.time(self.decoder.time_base()).map(|at| info.from_file(at));
+            let planes = self.resampler.convert(&frame)?;
+            let Some(at) = (match (stamp, self.expected) {
+                (Some(at), Some(expected)) if (at - expected).abs() <= SOUND_JITTER => {
+                    Some(expected)
+                }
+                (Some(at), _) => Some(at),
+                (None, expected) => expected,
+            }) else {
+                continue;
+            };
+            let count = planes.first().map_or(0, Vec::len) as i64;
+            let end = at + MediaDuration::from_samples(count, self.rate);
+            self.expected = Some(end);
+            if end > span.start && at < span.end {
+                let run = SoundRun { time: at, sample_rate: self.rate, planes };
+                if held {
+                    self.waiting.push_back(run);
+                } else {
+                    sink.sound(&run)?;
+                }
+            }
+            if end >= span.end {
+                self.done = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        while let Some(run) = self.waiting.pop_front() {
+            sink.sound(&run)?;
+        }
+        Ok(())
+    }
+}

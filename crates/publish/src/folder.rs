@@ -1,0 +1,354 @@
+//! A session's folder in the store: what is written in which order, and what is swept.
+//!
+//! `<seller>/<session id>/` holds `clips/<clip id>/`, `rejected/<clip id>/`, `report.html`,
+//! `session.json`, the stage results in `.stages/` and the runs' manifests in `.runs/`. A clip
+//! exists once its `clip.json` does; a run counts once `session.json` names it.
+
+use std::collections::BTreeSet;
+
+use reprise_model::clip::Clip;
+use reprise_model::outcome::SessionOutcome;
+use reprise_model::{Error, Kind, Result};
+use reprise_store::{Key, ObjectStore, PutOptions};
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+
+use crate::run::RunManifest;
+
+/// Which folder a clip lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClipFolder {
+    /// `clips/`: it may be posted.
+    Shipped,
+    /// `rejected/`: kept on request, to see why.
+    Rejected,
+}
+
+impl ClipFolder {
+    /// Name of the folder.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shipped => "clips",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// The files of a clip beside its `clip.json`.
+#[derive(Clone, Debug, Default)]
+pub struct ClipFiles<'a> {
+    /// `clip.mp4`.
+    pub mp4: &'a [u8],
+    /// `cover.jpg`.
+    pub cover: Option<&'a [u8]>,
+    /// Pictures by file name (`freeze-01.jpg`, or with `evidence/` in front, as verdicts name them).
+    pub evidence: Vec<(String, Vec<u8>)>,
+    /// `captions.vtt`.
+    pub captions_vtt: Option<String>,
+    /// `captions.srt`.
+    pub captions_srt: Option<String>,
+}
+
+/// What [`SessionFolder::finish`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Whether this call wrote the run's manifest; `false` where the run was finished before.
+    pub first: bool,
+    /// Objects that no run names any more and that were removed.
+    pub swept: usize,
+    /// Where `session.json` is, for people.
+    pub session_json: String,
+    /// Where `report.html` is, for people.
+    pub report: String,
+}
+
+/// The folder of one session.
+pub struct SessionFolder<'a> {
+    store: &'a dyn ObjectStore,
+    prefix: String,
+}
+
+impl<'a> SessionFolder<'a> {
+    /// The folder `<seller>/<session id>`. Both are one part of a key each; a name that is not is
+    /// refused by the first call that uses it.
+    pub fn new(store: &'a dyn ObjectStore, seller: &str, session_id: &str) -> Self {
+        // A `/` inside would reach another seller's folder; an empty part is refused by `Key`.
+        let part = |name: &str| if name.contains('/') { String::new() } else { name.to_owned() };
+        Self { store, prefix: format!("{}/{}", part(seller), part(session_id)) }
+    }
+
+    /// `<seller>/<session id>`.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Where an object of the folder is, for people; `name` as in `clips/m-01/clip.mp4`.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a name that no object can have.
+    pub fn location(&self, name: &str) -> Result<String> {
+        Ok(self.store.location(&self.key(name)?))
+    }
+
+    /// Writes a clip: its files first, `clip.json` last, so that a clip with a `clip.json` has all
+    /// of them. Files of an earlier clip of that name are removed.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`] where `clip.source.clip_blake3` is not that of `files.mp4`; the store's.
+    pub fn put_clip(&self, folder: ClipFolder, clip: &Clip, files: &ClipFiles<'_>) -> Result<()> {
+        let base = self.clip_name(folder, &clip.clip_id)?;
+        if !is_digest_of(&clip.source.clip_blake3, files.mp4) {
+            let message = "the digest in the clip's metadata is not that of its file";
+            return Err(Error::new(Kind::Bug, message).in_file(format!("{base}/clip.mp4")));
+        }
+        let metadata = to_json(clip)?;
+        let metadata_key = self.key(&format!("{base}/clip.json"))?;
+        // While files of two clips are mixed, neither is there.
+        if self.store.get(&metadata_key)?.is_some_and(|found| found != metadata) {
+            self.store.delete(&metadata_key)?;
+        }
+
+        let mut kept = BTreeSet::from([metadata_key.clone()]);
+        let mut put = |name: &str, bytes: &[u8]| -> Result<()> {
+            let key = self.key(&format!("{base}/{name}"))?;
+            self.store.put(&key, bytes, PutOptions::for_key(&key))?;
+            kept.insert(key);
+            Ok(())
+        };
+        put("clip.mp4", files.mp4)?;
+        if let Some(cover) = files.cover {
+            put("cover.jpg", cover)?;
+        }
+        if let Some(vtt) = &files.captions_vtt {
+            put("captions.vtt", vtt.as_bytes())?;
+        }
+        if let Some(srt) = &files.captions_srt {
+            put("captions.srt", srt.as_bytes())?;
+        }
+        for (name, bytes) in &files.evidence {
+            let name = one_part(name.strip_prefix("evidence/").unwrap_or(name))?;
+            put(&format!("evidence/{name}"), bytes)?;
+        }
+        for entry in self.store.list(&format!("{}/{base}/", self.prefix))? {
+            if !kept.contains(&entry.key) {
+                self.store.delete(&entry.key)?;
+            }
+        }
+        self.store.put(&metadata_key, &metadata, PutOptions::for_key(&metadata_key))
+    }
+
+    /// The clip, where it is there and `clip.mp4` is the file that `clip.json` speaks of. `None`
+    /// where it must be made (again), also after metadata of another version.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn clip_is_whole(&self, folder: ClipFolder, clip_id: &str) -> Result<Option<Clip>> {
+        let base = self.clip_name(folder, clip_id)?;
+        let Some(metadata) = self.store.get(&self.key(&format!("{base}/clip.json"))?)? else {
+            return Ok(None);
+        };
+        let Ok(clip) = serde_json::from_slice::<Clip>(&metadata) else { return Ok(None) };
+        let Some(mp4) = self.store.get(&self.key(&format!("{base}/clip.mp4"))?)? else {
+            return Ok(None);
+        };
+        let whole = clip.clip_id == clip_id && is_digest_of(&clip.source.clip_blake3, &mp4);
+        Ok(whole.then_some(clip))
+    }
+
+    /// The result of a stage, by what made it. `None` where there is none or it cannot be read, so
+    /// that the stage runs again.
+    ///
+    /// # Errors
+    /// The store's; [`Kind::Usage`] for names that no object can have.
+    pub fn stage_get<T: DeserializeOwned>(&self, stage: &str, key: &str) -> Result<Option<T>> {
+        let found = self.store.get(&self.stage_key(stage, key)?)?;
+        Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Keeps the result of a stage under what made it. Name it as `<stage>/<key>` in
+    /// [`RunManifest::stages`], or it is swept when the run is finished.
+    ///
+    /// # Errors
+    /// The store's; [`Kind::Usage`] for names that no object can have; [`Kind::Bug`] for a value
+    /// that JSON cannot hold.
+    pub fn stage_put<T: Serialize + ?Sized>(&self, stage: &str, key: &str, value: &T) -> Result<()> {
+        let key = self.stage_key(stage, key)?;
+        self.store.put(&key, &to_json(value)?, PutOptions::for_key(&key))
+    }
+
+    /// Makes a run the session's result: its manifest (if absent), the report, then `session.json`,
+    /// which is the moment it counts; after that everything that the run does not name is swept.
+    /// Safe to repeat, after a crash at any point and by several workers at once.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`] where `run` and `outcome` speak of different things, [`Kind::TryAgain`] where a
+    /// clip that the run names is gone (another run swept it meanwhile); the store's.
+    pub fn finish(
+        &self,
+        run: &RunManifest,
+        outcome: &SessionOutcome,
+        report_html: &str,
+    ) -> Result<Finished> {
+        self.agree(run, outcome)?;
+        for (folder, ids) in
+            [(ClipFolder::Shipped, &run.clips), (ClipFolder::Rejected, &run.rejected)]
+        {
+            for id in ids {
+                self.must_be_there(folder, id)?;
+            }
+        }
+
+        let run_key = self.run_key(&run.run)?;
+        let manifest = to_json(run)?;
+        let first = self.store.put_if_absent(&run_key, &manifest, PutOptions::for_key(&run_key))?;
+        if !first && self.store.get(&run_key)?.is_none_or(|found| found != manifest) {
+            // Equal keys mean equal results. Where it is not so (a file damaged by hand), what is
+            // about to be published is what counts.
+            self.store.put(&run_key, &manifest, PutOptions::for_key(&run_key))?;
+        }
+        let report_key = self.key("report.html")?;
+        self.store.put(&report_key, report_html.as_bytes(), PutOptions::for_key(&report_key))?;
+        let session_key = self.key("session.json")?;
+        self.store.put(&session_key, &to_json(outcome)?, PutOptions::for_key(&session_key))?;
+
+        // Another run may have taken over by now; then what it names is not ours to sweep.
+        let current = self.newest_name()?;
+        let swept = if current.as_deref() == Some(&run.run) { self.sweep(run)? } else { 0 };
+        Ok(Finished {
+            first,
+            swept,
+            session_json: self.store.location(&session_key),
+            report: self.store.location(&report_key),
+        })
+    }
+
+    /// `session.json`, where there is one.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`] where it is not what this version reads; the store's.
+    pub fn newest(&self) -> Result<Option<SessionOutcome>> {
+        self.read(&self.key("session.json")?)
+    }
+
+    /// The manifest of the run that `session.json` names. It is read even where `session.json` is of
+    /// another version.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`] where the manifest is not what this version reads; the store's.
+    pub fn newest_run(&self) -> Result<Option<RunManifest>> {
+        match self.newest_name()? {
+            Some(run) => self.read(&self.run_key(&run)?),
+            None => Ok(None),
+        }
+    }
+
+    /// Removes what the run does not name. Within a clip `clip.json` goes first.
+    fn sweep(&self, run: &RunManifest) -> Result<usize> {
+        let mut kept_folders = BTreeSet::new();
+        for id in &run.clips {
+            kept_folders.insert(format!("{}/", self.clip_name(ClipFolder::Shipped, id)?));
+        }
+        for id in &run.rejected {
+            kept_folders.insert(format!("{}/", self.clip_name(ClipFolder::Rejected, id)?));
+        }
+        let mut kept = BTreeSet::from([self.run_key(&run.run)?]);
+        for stage in &run.stages {
+            kept.insert(self.key(&format!(".stages/{stage}.json"))?);
+        }
+
+        let mut swept = Vec::new();
+        for folder in ["clips/", "rejected/", ".stages/", ".runs/"] {
+            for entry in self.store.list(&format!("{}/{folder}", self.prefix))? {
+                let name = &entry.key.as_str()[self.prefix.len() + 1..];
+                let in_kept = name.match_indices('/').any(|(at, _)| kept_folders.contains(&name[..=at]));
+                if !in_kept && !kept.contains(&entry.key) {
+                    swept.push(entry.key);
+                }
+            }
+        }
+        swept.sort_by_key(|key| !key.as_str().ends_with("/clip.json"));
+        for key in &swept {
+            self.store.delete(key)?;
+        }
+        Ok(swept.len())
+    }
+
+    fn agree(&self, run: &RunManifest, outcome: &SessionOutcome) -> Result<()> {
+        let named: Vec<&String> = outcome.clips.iter().map(|clip| &clip.clip_id).collect();
+        let why = if run.run != outcome.run {
+            "the run's manifest and the session's result have different keys"
+        } else if named != run.clips.iter().collect::<Vec<_>>() {
+            "the run's manifest and the session's result name different clips"
+        } else if self.prefix != format!("{}/{}", outcome.seller, outcome.session_id) {
+            "the session's result is of another session"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Kind::Bug, why).in_file(self.prefix.clone()))
+    }
+
+    fn must_be_there(&self, folder: ClipFolder, clip_id: &str) -> Result<()> {
+        let base = self.clip_name(folder, clip_id)?;
+        for file in ["clip.mp4", "clip.json"] {
+            let key = self.key(&format!("{base}/{file}"))?;
+            if !self.store.exists(&key)? {
+                let message = "is gone: another run of this session removed it; run it again";
+                return Err(Error::new(Kind::TryAgain, message).in_file(self.store.location(&key)));
+            }
+        }
+        Ok(())
+    }
+
+    fn newest_name(&self) -> Result<Option<String>> {
+        let Some(bytes) = self.store.get(&self.key("session.json")?)? else { return Ok(None) };
+        let value: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+        let run = value.as_ref().and_then(|value| value.get("run")).and_then(|run| run.as_str());
+        Ok(run.map(str::to_owned))
+    }
+
+    fn read<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>> {
+        let Some(bytes) = self.store.get(key)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Error::new(Kind::Malformed, "is not what this version of Reprise writes")
+                .in_file(self.store.location(key))
+                .caused_by(error)
+        })
+    }
+
+    fn key(&self, name: &str) -> Result<Key> {
+        Key::new(format!("{}/{name}", self.prefix))
+    }
+
+    fn run_key(&self, run: &str) -> Result<Key> {
+        self.key(&format!(".runs/{}.json", one_part(run)?))
+    }
+
+    fn stage_key(&self, stage: &str, key: &str) -> Result<Key> {
+        self.key(&format!(".stages/{}/{}.json", one_part(stage)?, one_part(key)?))
+    }
+
+    fn clip_name(&self, folder: ClipFolder, clip_id: &str) -> Result<String> {
+        Ok(format!("{}/{}", folder.as_str(), one_part(clip_id)?))
+    }
+}
+
+/// A name that is one part of a key, so that it cannot reach another folder.
+fn one_part(name: &str) -> Result<&str> {
+    if name.is_empty() || name.contains('/') {
+        let message = format!("a name inside a session's folder is one part, without `/`: {name:?}");
+        return Err(Error::new(Kind::Usage, message));
+    }
+    Ok(name)
+}
+
+fn is_digest_of(digest: &str, bytes: &[u8]) -> bool {
+    blake3::hash(bytes).to_hex().as_str() == digest
+}
+
+fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| {
+        Error::new(Kind::Bug, "a result cannot be written as JSON").caused_by(error)
+    })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

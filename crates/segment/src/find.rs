@@ -1,0 +1,508 @@
+//! From the cleaned log to causes: the channels, the stretches to search, the search in two
+//! passes, and which cause each reaction is credited to.
+
+use rayon::prelude::*;
+
+use crate::baseline::{dispersion, expected};
+use crate::kernel::Kernel;
+use crate::lag::{self, Lags, Witness};
+use crate::log::Log;
+use crate::scan::{Cause, Channel, Heard, LENGTHS, Stretch, cause, try_windows};
+use crate::settings::Settings;
+
+/// Longer stretches are searched in coarse steps first, seconds.
+const FINE_S: usize = 420;
+
+/// Two causes of one long stretch lie at least so far apart, seconds.
+const APART_S: usize = 30;
+
+/// Evidence that a cause in a stretch without pins must have, nats.
+const UNPINNED_LLR: f64 = 3.0;
+
+/// The signals of a session, per second, and what they are expected to be.
+pub(crate) struct Signals {
+    /// Seconds of the recording.
+    pub seconds: usize,
+    /// Weight of every comment.
+    pub exposure: Vec<f64>,
+    /// Orders whose time is known, all products.
+    pub orders: Vec<f64>,
+    /// The same per product, and last those without one.
+    pub by_product: Vec<Vec<(usize, f64)>>,
+    pub chat: Vec<f64>,
+    pub clicks: Vec<f64>,
+}
+
+/// A channel's role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Orders of a product, or without one.
+    Orders(Option<usize>),
+    Chat,
+    Clicks,
+}
+
+/// A cause with what it is credited with in each channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub cause: Cause,
+    /// Index of the channel, amount credited.
+    pub credited: Vec<(usize, f64)>,
+    /// Evidence in the orders alone, nats.
+    pub order_llr: f64,
+}
+
+/// Everything that the search yields.
+pub(crate) struct Findings {
+    pub roles: Vec<Role>,
+    pub channels: Vec<Channel>,
+    pub found: Vec<Found>,
+    pub lags: Lags,
+}
+
+/// Searches the session.
+pub(crate) fn search(log: &Log, signals: &Signals, settings: &Settings) -> Findings {
+    let mut lags = Lags::prior(settings);
+    lag::from_giveaways(log, settings, &mut lags);
+    let stretches = stretches(log, signals);
+
+    let (roles, mut channels) = channels(signals, &lags, settings, None);
+    let witnesses: Vec<Witness<'_>> = witnesses(&stretches, &roles, &channels);
+    lag::from_orders(&witnesses, settings, &mut lags);
+    set_kernels(&roles, &mut channels, &lags);
+
+    let first = pass(&stretches, &roles, &channels, None);
+    let explained = explained(&roles, &channels, &first);
+    let (_, channels) = self::channels(signals, &lags, settings, Some(&explained));
+    let mut found = pass(&stretches, &roles, &channels, Some((&first, &explained)));
+    drop_overlapping(&mut found);
+    let found = credit(&roles, &channels, found);
+    Findings { roles, channels, found, lags }
+}
+
+fn set_kernels(roles: &[Role], channels: &mut [Channel], lags: &Lags) {
+    for (role, channel) in roles.iter().zip(channels) {
+        channel.set_kernel(kernel_of(*role, lags));
+    }
+}
+
+fn kernel_of(role: Role, lags: &Lags) -> &Kernel {
+    match role {
+        Role::Orders(_) => &lags.orders,
+        Role::Chat | Role::Clicks => &lags.chat,
+    }
+}
+
+/// One channel per product with orders, one for orders without, chat and clicks.
+fn channels(
+    signals: &Signals,
+    lags: &Lags,
+    settings: &Settings,
+    explained: Option<&[Vec<f64>]>,
+) -> (Vec<Role>, Vec<Channel>) {
+    let mut roles = Vec::new();
+    let products = signals.by_product.len().saturating_sub(1);
+    for (i, events) in signals.by_product.iter().enumerate() {
+        if !events.is_empty() {
+            roles.push(Role::Orders((i < products).then_some(i)));
+        }
+    }
+    let order_channels = roles.len();
+    roles.push(Role::Chat);
+    roles.push(Role::Clicks);
+
+    let length = signals.orders.len();
+    let zeros = vec![0.0; length];
+    let all_explained = explained.map(|explained| {
+        let mut sum = zeros.clone();
+        for channel in &explained[..order_channels] {
+            sum.iter_mut().zip(channel).for_each(|(s, e)| *s += e);
+        }
+        sum
+    });
+    let width_s = settings.baseline_s;
+    let order_base = expected(&signals.orders, &signals.exposure, all_explained.as_deref(), width_s);
+    let order_dispersion = dispersion(
+        &signals.orders,
+        &order_base,
+        all_explained.as_deref().unwrap_or(&zeros),
+    );
+    // What is left of each product once its pitches are taken out, as a share of all that is left.
+    let left: Vec<f64> = roles[..order_channels]
+        .iter()
+        .enumerate()
+        .map(|(i, role)| {
+            let Role::Orders(product) = role else { return 0.0 };
+            let events = &signals.by_product[product.unwrap_or(products)];
+            let total: f64 = events.iter().map(|(_, n)| n).sum();
+            let taken = explained.map_or(0.0, |explained| explained[i].iter().sum());
+            (total - taken).max(0.0) + 0.5
+        })
+        .collect();
+    let all_left: f64 = left.iter().sum();
+
+    let mut channels = Vec::with_capacity(roles.len());
+    for (i, role) in roles.iter().enumerate() {
+        let kernel = kernel_of(*role, lags);
+        let taken = explained.map_or(&zeros, |explained| &explained[i]);
+        channels.push(match role {
+            Role::Orders(product) => {
+                let mut channel = Channel::new(
+                    &[],
+                    order_base.clone(),
+                    left[i] / all_left.max(1e-9),
+                    order_dispersion,
+                    kernel,
+                );
+                channel.events = signals.by_product[product.unwrap_or(products)].clone();
+                channel
+            }
+            Role::Chat | Role::Clicks => {
+                let counts = if *role == Role::Chat { &signals.chat } else { &signals.clicks };
+                let base =
+                    expected(counts, &signals.exposure, explained.map(|_| taken.as_slice()), width_s);
+                let spread = dispersion(counts, &base, taken);
+                Channel::new(counts, base, 1.0, spread, kernel)
+            }
+        });
+    }
+    (roles, channels)
+}
+
+/// Where to search: each pin; and the whole recording for products that were never pinned, and
+/// for the other signals where nothing is pinned.
+fn stretches(log: &Log, signals: &Signals) -> Vec<Stretch> {
+    let mut out = Vec::new();
+    let mut covered_to = 0usize;
+    let mut gap = |out: &mut Vec<Stretch>, from: usize, to: usize| {
+        if to > from + LENGTHS[0] {
+            out.push(Stretch { from, to, product: None, pinned: false, flash: None });
+        }
+    };
+    for pin in &log.pins {
+        let from = pin.start_s.max(0.0) as usize;
+        let to = (pin.end_s.ceil() as usize).min(signals.seconds);
+        gap(&mut out, covered_to, from);
+        covered_to = covered_to.max(to);
+        let flash = log
+            .flash_sales
+            .iter()
+            .find(|sale| {
+                (sale.product.is_none() || sale.product == pin.product)
+                    && sale.start_s >= pin.start_s - 5.0
+                    && sale.start_s < pin.end_s
+            })
+            .map(|sale| sale.start_s.max(0.0) as usize);
+        if to > from {
+            out.push(Stretch { from, to, product: pin.product, pinned: true, flash });
+        }
+    }
+    gap(&mut out, covered_to, signals.seconds);
+    let products = signals.by_product.len().saturating_sub(1);
+    for product in 0..products {
+        let pinned = log.pins.iter().any(|pin| pin.product == Some(product));
+        if !pinned && signals.by_product[product].len() >= 2 && signals.seconds > 0 {
+            out.push(Stretch {
+                from: 0,
+                to: signals.seconds,
+                product: Some(product),
+                pinned: false,
+                flash: None,
+            });
+        }
+    }
+    out
+}
+
+/// The channels that speak about a stretch; orders first.
+fn speaking(stretch: &Stretch, roles: &[Role]) -> Vec<usize> {
+    roles
+        .iter()
+        .enumerate()
+        .filter(|(_, role)| match role {
+            Role::Orders(None) => stretch.pinned || stretch.product.is_none(),
+            Role::Orders(product) => stretch.product == *product,
+            Role::Chat | Role::Clicks => true,
+        })
+        .map(|(i, _)| i)
+        .collect()
+}
+
+fn witnesses<'a>(
+    stretches: &[Stretch],
+    roles: &[Role],
+    channels: &'a [Channel],
+) -> Vec<Witness<'a>> {
+    const MOST: usize = 80;
+    let mut out: Vec<(usize, Witness<'a>)> = Vec::new();
+    for stretch in stretches.iter().filter(|stretch| stretch.pinned) {
+        if stretch.to - stretch.from > 2 * FINE_S {
+            continue;
+        }
+        let speaking = speaking(stretch, roles);
+        let Some(&orders) = speaking
+            .iter()
+            .find(|&&i| roles[i] == Role::Orders(stretch.product) && stretch.product.is_some())
+        else {
+            continue;
+        };
+        let count = channels[orders]
+            .events
+            .iter()
+            .filter(|(second, _)| (stretch.from..stretch.to + 150).contains(second))
+            .count();
+        if count > 0 {
+            let others = speaking
+                .iter()
+                .filter(|&&i| !matches!(roles[i], Role::Orders(_)))
+                .map(|&i| &channels[i])
+                .collect();
+            let stretch = stretch.clone();
+            out.push((count, Witness { stretch, orders: &channels[orders], others }));
+        }
+    }
+    out.sort_by_key(|(count, witness)| (std::cmp::Reverse(*count), witness.stretch.from));
+    out.truncate(MOST);
+    out.into_iter().map(|(_, witness)| witness).collect()
+}
+
+/// A cause with the stretch it was found in.
+struct Placed {
+    stretch: usize,
+    cause: Cause,
+    order_llr: f64,
+}
+
+/// Searches all stretches once. With the findings of a pass before, what they explain elsewhere
+/// counts as expected.
+fn pass(
+    stretches: &[Stretch],
+    roles: &[Role],
+    channels: &[Channel],
+    before: Option<(&[Placed], &[Vec<f64>])>,
+) -> Vec<Placed> {
+    let nested: Vec<Vec<Placed>> = stretches
+        .par_iter()
+        .enumerate()
+        .map(|(index, stretch)| {
+            let speaking = speaking(stretch, roles);
+            let mut credits: Vec<Vec<f64>> = Vec::new();
+            if let Some((placed, explained)) = before {
+                let own: Vec<&Cause> =
+                    placed.iter().filter(|p| p.stretch == index).map(|p| &p.cause).collect();
+                for &i in &speaking {
+                    let mut credit = explained[i].clone();
+                    for cause in &own {
+                        let (from, response) = response(cause, &channels[i].kernel);
+                        let amount =
+                            channels[i].fit(&response, from, None).amount;
+                        for (k, r) in response.iter().enumerate() {
+                            if let Some(slot) = credit.get_mut(from + k) {
+                                *slot = (*slot - amount * r).max(0.0);
+                            }
+                        }
+                    }
+                    credits.push(credit);
+                }
+            }
+            let mut heard: Vec<Heard<'_>> = speaking
+                .iter()
+                .enumerate()
+                .map(|(k, &i)| Heard {
+                    channel: &channels[i],
+                    credit: credits.get(k).map(Vec::as_slice),
+                })
+                .collect();
+            heard.retain(|h| !h.channel.events.is_empty());
+            let orders = speaking.iter().position(|&i| matches!(roles[i], Role::Orders(_)));
+            let orders = orders.map(|k| Heard {
+                channel: &channels[speaking[k]],
+                credit: credits.get(k).map(Vec::as_slice),
+            });
+            search_stretch(stretch, &heard)
+                .into_iter()
+                .map(|cause| {
+                    let order_llr = orders.map_or(0.0, |h| {
+                        let (from, response) = response(&cause, &h.channel.kernel);
+                        h.channel.fit(&response, from, h.credit).llr
+                    });
+                    Placed { stretch: index, cause, order_llr }
+                })
+                .filter(|p| stretch.pinned || stretch.product.is_none() || p.order_llr > 1.0)
+                .collect()
+        })
+        .collect();
+    nested.into_iter().flatten().collect()
+}
+
+fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
+    if heard.is_empty() {
+        return Vec::new();
+    }
+    let size = stretch.to.saturating_sub(stretch.from);
+    if size <= FINE_S {
+        let tried = try_windows(stretch, heard, 1 + size / 250);
+        return cause(stretch, &tried, 1.0).into_iter().collect();
+    }
+    let tried = try_windows(stretch, heard, 3);
+    let mut order: Vec<usize> = (0..tried.len()).filter(|&i| tried[i].llr > UNPINNED_LLR).collect();
+    order.sort_by(|&a, &b| {
+        tried[b].score.total_cmp(&tried[a].score).then(tried[a].start.cmp(&tried[b].start))
+    });
+    let mut taken: Vec<(usize, usize)> = Vec::new();
+    let most = size / 60;
+    for i in order {
+        let (start, end) = (tried[i].start, tried[i].start + LENGTHS[tried[i].length]);
+        if taken.iter().all(|&(s, e)| end + APART_S <= s || e + APART_S <= start) {
+            taken.push((start, end));
+            if taken.len() >= most {
+                break;
+            }
+        }
+    }
+    taken
+        .into_iter()
+        .filter_map(|(start, end)| {
+            let near = Stretch {
+                from: start.saturating_sub(30).max(stretch.from),
+                to: (end + 30).min(stretch.to),
+                ..stretch.clone()
+            };
+            cause(&near, &try_windows(&near, heard, 1), 1.0)
+        })
+        .collect()
+}
+
+/// The response that a cause draws from a signal, and its first second; sums to 1.
+pub(crate) fn response(cause: &Cause, kernel: &Kernel) -> (usize, Vec<f64>) {
+    let first = cause.density.iter().position(|d| *d > 1e-5).unwrap_or(0);
+    let last = cause.density.iter().rposition(|d| *d > 1e-5).unwrap_or(0);
+    let density = &cause.density[first..=last.max(first)];
+    let mut out = vec![0.0; density.len() + kernel.mass.len()];
+    for (i, d) in density.iter().enumerate() {
+        for (k, m) in kernel.mass.iter().enumerate() {
+            out[i + k] += d * m;
+        }
+    }
+    (cause.from + first, out)
+}
+
+/// What all causes together explain in each channel, per second.
+fn explained(roles: &[Role], channels: &[Channel], placed: &[Placed]) -> Vec<Vec<f64>> {
+    (0..roles.len())
+        .into_par_iter()
+        .map(|i| {
+            let mut out = vec![0.0; channels[i].base.len()];
+            for (cause, amount) in amounts(i, roles, channels, placed.iter().map(|p| &p.cause)) {
+                for (k, r) in cause.1.iter().enumerate() {
+                    if let Some(slot) = out.get_mut(cause.0 + k) {
+                        *slot += amount * r;
+                    }
+                }
+            }
+            out
+        })
+        .collect()
+}
+
+type Response = (usize, Vec<f64>);
+
+/// Shares a channel's events among all causes and the baseline, by expectation-maximisation.
+fn amounts<'c>(
+    i: usize,
+    roles: &[Role],
+    channels: &[Channel],
+    causes: impl Iterator<Item = &'c Cause>,
+) -> Vec<(Response, f64)> {
+    let channel = &channels[i];
+    let mut parts: Vec<(Response, f64)> = causes
+        .map(|cause| {
+            let listens = match roles[i] {
+                Role::Orders(None) => true,
+                Role::Orders(product) => cause.product == product,
+                Role::Chat | Role::Clicks => true,
+            };
+            if !listens {
+                return ((0, Vec::new()), 0.0);
+            }
+            let response = response(cause, &channel.kernel);
+            let amount = channel.fit(&response.1, response.0, None).amount;
+            (response, amount)
+        })
+        .collect();
+    for _ in 0..12 {
+        let mut total: Vec<f64> = channel.base.iter().map(|b| b * channel.share).collect();
+        for ((from, response), amount) in &parts {
+            for (k, r) in response.iter().enumerate() {
+                if let Some(slot) = total.get_mut(from + k) {
+                    *slot += amount * r;
+                }
+            }
+        }
+        for ((from, response), amount) in &mut parts {
+            if *amount <= 0.0 {
+                continue;
+            }
+            let end = (*from + response.len()).min(total.len());
+            let seen: f64 = response[..end.saturating_sub(*from)].iter().sum();
+            let start = channel.events.partition_point(|(second, _)| second < from);
+            let mut sum = 0.0;
+            for &(second, n) in &channel.events[start..] {
+                if second >= end {
+                    break;
+                }
+                sum += n * *amount * response[second - *from] / total[second].max(1e-12);
+            }
+            *amount = if seen > 0.05 { sum / seen } else { 0.0 };
+        }
+    }
+    parts
+}
+
+fn credit(roles: &[Role], channels: &[Channel], placed: Vec<Placed>) -> Vec<Found> {
+    let all: Vec<Vec<f64>> = (0..roles.len())
+        .into_par_iter()
+        .map(|i| {
+            amounts(i, roles, channels, placed.iter().map(|p| &p.cause))
+                .into_iter()
+                .map(|(_, amount)| amount)
+                .collect()
+        })
+        .collect();
+    placed
+        .into_iter()
+        .enumerate()
+        .map(|(k, p)| Found {
+            cause: p.cause,
+            credited: (0..roles.len()).map(|i| (i, all[i][k])).filter(|(_, a)| *a > 0.0).collect(),
+            order_llr: p.order_llr,
+        })
+        .collect()
+}
+
+/// Of causes that lie over each other the one with most evidence stays.
+fn drop_overlapping(placed: &mut Vec<Placed>) {
+    let mut order: Vec<usize> = (0..placed.len()).collect();
+    order.sort_by(|&a, &b| {
+        let key = |p: &Placed| p.cause.llr + p.order_llr;
+        key(&placed[b]).total_cmp(&key(&placed[a])).then(a.cmp(&b))
+    });
+    let mut kept: Vec<usize> = Vec::new();
+    for i in order {
+        let (start, end) = (placed[i].cause.start, placed[i].cause.start + placed[i].cause.length);
+        let clashes = kept.iter().any(|&k| {
+            let (s, e) = (placed[k].cause.start, placed[k].cause.start + placed[k].cause.length);
+            let shared = end.min(e).saturating_sub(start.max(s));
+            2 * shared > (end - start).min(e - s)
+        });
+        if !clashes {
+            kept.push(i);
+        }
+    }
+    kept.sort_unstable();
+    let mut index = 0;
+    placed.retain(|_| {
+        index += 1;
+        kept.binary_search(&(index - 1)).is_ok()
+    });
+}

@@ -1,0 +1,243 @@
+//! How late each signal answers: measured on the session where it shows, drawn to the prior where
+//! it does not.
+//!
+//! What the host does is logged at once; what viewers do comes after the player's delay and the
+//! time to react. Giveaway entries show the chat's lag directly: they begin and end so long after
+//! the giveaway does. The orders' lag is the one under which orders, chat, pins and flash sales
+//! agree best about where the pitches lie (the summed likelihood over all windows of all pins).
+
+use rayon::prelude::*;
+use reprise_model::MediaDuration;
+use reprise_model::moment::{Lag, LagSource, Signal};
+
+use crate::kernel::Kernel;
+use crate::log::Log;
+use crate::scan::{Channel, Heard, Stretch, Tried, total_evidence, try_windows};
+use crate::settings::Settings;
+
+/// What part of the prior's mean lag is the player's delay; LIVE players run 3 to 30 s behind.
+const DELAY_PART: f64 = 0.3;
+
+/// Spread of the chat's prior, seconds (p10 to p90 over videos is 8 to 43 s).
+const CHAT_SPREAD_S: f64 = 8.0;
+
+/// Spread of the orders' prior as a log: a third to three times the prior is possible.
+const ORDER_SPREAD: f64 = 0.6;
+
+/// Giveaways with fewer entries say nothing about the lag.
+const ENTRIES_LEAST: usize = 15;
+
+/// Entries of one giveaway count as at most so many independent ones: entrants copy each other.
+const ENTRIES_MOST: f64 = 60.0;
+
+/// The lags that a session works with.
+#[derive(Clone, Debug)]
+pub(crate) struct Lags {
+    pub delay_s: f64,
+    pub chat: Kernel,
+    pub chat_from: LagSource,
+    pub chat_confidence: f64,
+    pub orders: Kernel,
+    pub orders_from: LagSource,
+    pub orders_confidence: f64,
+}
+
+impl Lags {
+    /// Before anything is known of the session.
+    pub fn prior(settings: &Settings) -> Self {
+        let delay_s = DELAY_PART * settings.chat_lag_prior_s;
+        Self {
+            delay_s,
+            chat: Kernel::new(delay_s, settings.chat_lag_prior_s - delay_s),
+            chat_from: LagSource::Prior,
+            chat_confidence: 0.2,
+            orders: Kernel::new(delay_s, settings.order_lag_prior_s - delay_s),
+            orders_from: LagSource::Prior,
+            orders_confidence: 0.1,
+        }
+    }
+
+    /// As they are published: one entry per signal that the log has.
+    pub fn published(&self, has_orders: bool, has_chat: bool, has_clicks: bool) -> Vec<Lag> {
+        let lag = |signal, kernel: &Kernel, confidence, from| Lag {
+            signal,
+            lag_s: MediaDuration::from_millis((kernel.mean_s * 1000.0).round() as i64),
+            confidence,
+            from,
+        };
+        let mut out = Vec::new();
+        if has_orders {
+            out.push(lag(Signal::Orders, &self.orders, self.orders_confidence, self.orders_from));
+        }
+        if has_chat {
+            out.push(lag(Signal::Comments, &self.chat, self.chat_confidence, self.chat_from));
+        }
+        if has_clicks {
+            // Clicks are one tap, like a short comment: the chat's lag, less sure.
+            let confidence = 0.5 * self.chat_confidence;
+            out.push(lag(Signal::ProductClicks, &self.chat, confidence, self.chat_from));
+        }
+        out
+    }
+}
+
+/// Measures the chat's lag on the giveaways of the log.
+pub(crate) fn from_giveaways(log: &Log, settings: &Settings, lags: &mut Lags) {
+    let mut trials: Vec<(f64, f64, Vec<(usize, f64)>)> = Vec::new();
+    for (i, giveaway) in log.giveaways.iter().enumerate() {
+        let reach_s = giveaway.end_s + 2.0 * settings.chat_lag_max_s;
+        let alone = log.giveaways.iter().enumerate().all(|(k, other)| {
+            k == i
+                || other.start_s > reach_s
+                || other.end_s + 2.0 * settings.chat_lag_max_s < giveaway.start_s
+        });
+        if !alone || giveaway.end_s - giveaway.start_s < 10.0 {
+            continue;
+        }
+        let first = log.comments.partition_point(|c| c.at_s < giveaway.start_s);
+        let mut counts: Vec<(usize, f64)> = Vec::new();
+        let mut entries = 0usize;
+        for comment in log.comments[first..].iter().take_while(|c| c.at_s < reach_s) {
+            if comment.entry {
+                entries += 1;
+                let second = (comment.at_s - giveaway.start_s).max(0.0) as usize;
+                match counts.last_mut() {
+                    Some((last, n)) if *last == second => *n += 1.0,
+                    _ => counts.push((second, 1.0)),
+                }
+            }
+        }
+        if entries >= ENTRIES_LEAST {
+            let temper = (ENTRIES_MOST / entries as f64).min(1.0);
+            counts.iter_mut().for_each(|(_, n)| *n *= temper);
+            let length_s = giveaway.end_s - giveaway.start_s;
+            trials.push((length_s, reach_s - giveaway.start_s, counts));
+        }
+    }
+    if trials.is_empty() {
+        return;
+    }
+    let mut grid: Vec<(f64, f64)> = Vec::new();
+    for delay in 0..=40 {
+        for react in 2..=30 {
+            let (delay_s, react_s) = (f64::from(delay), f64::from(react));
+            if delay_s + react_s <= settings.chat_lag_max_s {
+                grid.push((delay_s, react_s));
+            }
+        }
+    }
+    let scores: Vec<f64> = grid
+        .par_iter()
+        .map(|&(delay_s, react_s)| {
+            let kernel = Kernel::new(delay_s, react_s);
+            let off = (kernel.mean_s - settings.chat_lag_prior_s) / CHAT_SPREAD_S;
+            let mut score = -0.5 * off * off;
+            for (length_s, reach_s, counts) in &trials {
+                let response = kernel.of_window(length_s.round() as usize);
+                // A few entries come from people who saw the keyword late.
+                let stray = 0.02 / reach_s;
+                for &(second, n) in counts {
+                    let density = response.get(second).copied().unwrap_or(0.0);
+                    score += n * (0.98 * density + stray).ln();
+                }
+            }
+            score
+        })
+        .collect();
+    let Some(mean) = posterior(&grid, &scores) else { return };
+    lags.delay_s = mean.delay_s;
+    lags.chat = Kernel::new(mean.delay_s, mean.react_s);
+    lags.chat_from = LagSource::Estimated;
+    lags.chat_confidence = (1.0 - mean.spread_s / CHAT_SPREAD_S).clamp(0.2, 0.95);
+}
+
+struct Posterior {
+    delay_s: f64,
+    react_s: f64,
+    /// Standard deviation of the mean lag.
+    spread_s: f64,
+}
+
+fn posterior(grid: &[(f64, f64)], scores: &[f64]) -> Option<Posterior> {
+    let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if !best.is_finite() {
+        return None;
+    }
+    let (mut sum, mut delay, mut react, mut lag, mut square) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for (&(d, r), score) in grid.iter().zip(scores) {
+        let weight = (score - best).exp();
+        sum += weight;
+        delay += weight * d;
+        react += weight * r;
+        lag += weight * (d + r);
+        square += weight * (d + r) * (d + r);
+    }
+    let mean = lag / sum;
+    Some(Posterior {
+        delay_s: delay / sum,
+        react_s: react / sum,
+        spread_s: (square / sum - mean * mean).max(0.0).sqrt(),
+    })
+}
+
+/// A stretch with the orders and the other signals that speak about it.
+pub(crate) struct Witness<'a> {
+    pub stretch: Stretch,
+    pub orders: &'a Channel,
+    pub others: Vec<&'a Channel>,
+}
+
+/// Measures the orders' lag on stretches that hold one pitch or none.
+pub(crate) fn from_orders(witnesses: &[Witness<'_>], settings: &Settings, lags: &mut Lags) {
+    let delay_s = lags.delay_s;
+    let mut grid: Vec<(f64, f64)> = Vec::new();
+    let mut react_s = 4.0;
+    while delay_s + react_s <= settings.order_lag_max_s {
+        grid.push((delay_s, react_s));
+        react_s *= 1.12;
+    }
+    if witnesses.is_empty() || grid.is_empty() {
+        return;
+    }
+    const STEP_S: usize = 3;
+    // The other signals do not change with the orders' lag.
+    let heard: Vec<Vec<Tried>> = witnesses
+        .par_iter()
+        .map(|witness| {
+            let others: Vec<Heard<'_>> =
+                witness.others.iter().map(|channel| Heard { channel, credit: None }).collect();
+            try_windows(&witness.stretch, &others, STEP_S)
+        })
+        .collect();
+    let prior_react_s = (settings.order_lag_prior_s - delay_s).max(5.0);
+    let scores: Vec<f64> = grid
+        .par_iter()
+        .map(|&(delay_s, react_s)| {
+            let kernel = Kernel::new(delay_s, react_s);
+            let off = (react_s / prior_react_s).ln() / ORDER_SPREAD;
+            let mut score = -0.5 * off * off;
+            for (witness, tried) in witnesses.iter().zip(&heard) {
+                let mut channel = witness.orders.clone();
+                channel.set_kernel(&kernel);
+                let mut tried = tried.clone();
+                for window in &mut tried {
+                    let response = &channel.responses[window.length];
+                    window.score += channel.fit(response, window.start, None).llr;
+                }
+                score += total_evidence(&tried);
+            }
+            score
+        })
+        .collect();
+    let Some(mean) = posterior(&grid, &scores) else { return };
+    let flat = {
+        let prior: Vec<f64> = grid
+            .iter()
+            .map(|(_, r)| -0.5 * ((r / prior_react_s).ln() / ORDER_SPREAD).powi(2))
+            .collect();
+        posterior(&grid, &prior).map_or(1.0, |p| p.spread_s)
+    };
+    lags.orders = Kernel::new(mean.delay_s, mean.react_s);
+    lags.orders_from = LagSource::Estimated;
+    lags.orders_confidence = (1.0 - mean.spread_s / flat.max(1e-9)).clamp(0.05, 0.95);
+}

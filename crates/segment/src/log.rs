@@ -1,0 +1,513 @@
+//! The event log as the segmenter reads it: in order of time, on the recording's clock, without
+//! duplicates, payment batches, giveaway entries or events from elsewhere.
+
+use std::collections::BTreeMap;
+
+use reprise_model::event::{Edge, Event, EventKind, Minute};
+use reprise_model::series::{Mark, MarkKind};
+use reprise_model::{Currency, MediaTime, Money, Span};
+
+use crate::Input;
+
+/// A payment batch: at least so many orders, each within `BATCH_GAP_S` of the one before, of at
+/// least `BATCH_PRODUCTS` products. Viewers do not order three products in the same second.
+const BATCH_ORDERS: usize = 4;
+const BATCH_GAP_S: f64 = 0.6;
+const BATCH_PRODUCTS: usize = 3;
+
+/// Seconds after a giveaway's end in which its keyword still arrives.
+const GIVEAWAY_TAIL_S: f64 = 90.0;
+
+/// One order, or one line of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub at_s: f64,
+    pub product: Option<usize>,
+    pub units: f64,
+    pub amount: Money,
+    /// In the session's currency; 0 in any other.
+    pub gmv: f64,
+    pub is_net: bool,
+    /// Whether its time tells when it was placed; not so inside a payment batch.
+    pub timed: bool,
+}
+
+/// One comment.
+#[derive(Clone, Debug)]
+pub(crate) struct Comment {
+    pub at_s: f64,
+    /// Hash of who wrote it, 0 where that is not known.
+    pub who: u64,
+    /// What was written, in lower case; empty where only the length is known.
+    pub text: String,
+    pub length: u64,
+    /// Written to enter a giveaway.
+    pub entry: bool,
+}
+
+/// A count with its time, and the product where it has one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Count {
+    pub at_s: f64,
+    pub count: f64,
+    pub product: Option<usize>,
+}
+
+/// A stretch in seconds with what it is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    pub start_s: f64,
+    pub end_s: f64,
+    pub product: Option<usize>,
+    pub keyword: Option<String>,
+}
+
+/// The log, cleaned.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log {
+    /// Product ids; the index is what everything else uses. The session's own first.
+    pub products: Vec<String>,
+    pub currency: Option<Currency>,
+    /// Digits after the point that the log itself uses, by currency.
+    pub scales: BTreeMap<Currency, u32>,
+    pub orders: Vec<Order>,
+    pub comments: Vec<Comment>,
+    pub likes: Vec<Count>,
+    pub clicks: Vec<Count>,
+    pub follows: Vec<Count>,
+    pub shares: Vec<Count>,
+    pub gifts: Vec<Count>,
+    pub viewers: Vec<Count>,
+    pub entries: Vec<Count>,
+    pub minutes: Vec<(f64, Minute)>,
+    /// When each product was the one being pitched: from its pin to the next one.
+    pub pins: Vec<Stretch>,
+    pub flash_sales: Vec<Stretch>,
+    pub giveaways: Vec<Stretch>,
+    /// Practice mode and what the platform flagged: no moment may lie there.
+    pub forbidden: Vec<Stretch>,
+    pub marks: Vec<Mark>,
+    pub notes: Vec<String>,
+}
+
+impl Log {
+    /// Reads the events of `input` that lie in `0..duration_s + margin_s`.
+    pub fn read(input: &Input<'_>, duration_s: f64, margin_s: f64) -> Self {
+        let mut log = Self {
+            products: input.products.iter().map(|product| product.id.clone()).collect(),
+            ..Self::default()
+        };
+        let mut index: BTreeMap<String, usize> = BTreeMap::new();
+        for (i, id) in log.products.iter().enumerate() {
+            index.entry(id.clone()).or_insert(i);
+        }
+        let mut timed: Vec<(f64, &Event)> = input
+            .events
+            .iter()
+            .map(|event| (event_time_s(event, input), event))
+            .collect();
+        timed.sort_by(|a, b| a.0.total_cmp(&b.0));
+
+        let mut reader = Reader { log: &mut log, index, outside: 0, seen: BTreeMap::new(), duplicates: 0 };
+        let mut states = States::default();
+        for &(at_s, event) in &timed {
+            if reader.state(&mut states, at_s, event) {
+                continue;
+            }
+            if (0.0..duration_s + margin_s).contains(&at_s) {
+                reader.count(at_s, event);
+            } else {
+                reader.outside += 1;
+            }
+        }
+        let (outside, duplicates) = (reader.outside, reader.duplicates);
+        reader.close(states, duration_s);
+        log.note(outside, "events lie outside the recording and are left out");
+        log.note(duplicates, "order lines are repeats of an earlier one and count once");
+        log.choose_currency();
+        log.drop_repeated_comments();
+        log.find_batches();
+        log.find_entries();
+        log
+    }
+
+    /// The product pitched at `at_s`.
+    pub fn pitched_at(&self, at_s: f64) -> Option<usize> {
+        let after = self.pins.partition_point(|pin| pin.start_s <= at_s);
+        self.pins[..after].last().filter(|pin| at_s < pin.end_s).and_then(|pin| pin.product)
+    }
+
+    fn note(&mut self, count: usize, what: &str) {
+        if count > 0 {
+            self.notes.push(format!("{count} {what}"));
+        }
+    }
+
+    fn choose_currency(&mut self) {
+        let mut tally: BTreeMap<Currency, usize> = BTreeMap::new();
+        for order in &self.orders {
+            *tally.entry(order.amount.currency).or_default() += 1;
+        }
+        for (_, minute) in &self.minutes {
+            if let Some(gmv) = minute.gmv {
+                *tally.entry(gmv.currency).or_default() += 1;
+            }
+        }
+        // Most orders; the first by its code where two tie.
+        let mut best: Option<(Currency, usize)> = None;
+        for (&currency, &count) in &tally {
+            if best.is_none_or(|(_, most)| count > most) {
+                best = Some((currency, count));
+            }
+        }
+        self.currency = best.map(|(currency, _)| currency);
+        for order in &mut self.orders {
+            let scale = self.scales.entry(order.amount.currency).or_insert(0);
+            *scale = (*scale).max(order.amount.value.scale()).min(8);
+            if Some(order.amount.currency) == self.currency {
+                order.gmv = order.amount.approximate().max(0.0);
+            }
+        }
+        if let Some(main) = self.currency {
+            for (currency, count) in tally.into_iter().filter(|(currency, _)| *currency != main) {
+                self.notes.push(format!(
+                    "{count} orders in {currency} are counted but not added to {main}"
+                ));
+            }
+        }
+    }
+
+    fn drop_repeated_comments(&mut self) {
+        let before = self.comments.len();
+        let mut kept: Vec<Comment> = Vec::with_capacity(before);
+        for comment in std::mem::take(&mut self.comments) {
+            // Same time, writer and words: a row that was written twice.
+            let repeat = comment.who != 0
+                && kept.iter().rev().take_while(|other| other.at_s == comment.at_s).any(|other| {
+                    (other.who, other.length, &other.text)
+                        == (comment.who, comment.length, &comment.text)
+                });
+            if !repeat {
+                kept.push(comment);
+            }
+        }
+        self.comments = kept;
+        let dropped = before - self.comments.len();
+        self.note(dropped, "comments are repeats of an earlier one and count once");
+    }
+
+    fn find_batches(&mut self) {
+        let mut batches = 0usize;
+        let mut inside = 0usize;
+        let mut first = 0usize;
+        while first < self.orders.len() {
+            let mut end = first + 1;
+            while end < self.orders.len()
+                && self.orders[end].at_s - self.orders[end - 1].at_s <= BATCH_GAP_S
+            {
+                end += 1;
+            }
+            let run = &mut self.orders[first..end];
+            let mut by_product: BTreeMap<Option<usize>, usize> = BTreeMap::new();
+            for order in run.iter() {
+                *by_product.entry(order.product).or_default() += 1;
+            }
+            let most = by_product.values().copied().max().unwrap_or(0);
+            if run.len() >= BATCH_ORDERS
+                && by_product.len() >= BATCH_PRODUCTS
+                && most * 2 <= run.len() + 1
+            {
+                run.iter_mut().for_each(|order| order.timed = false);
+                batches += 1;
+                inside += run.len();
+            }
+            first = end;
+        }
+        if batches > 0 {
+            self.notes.push(format!(
+                "{inside} orders came in {batches} payment batches: counted, but no pitch is credited with them"
+            ));
+        }
+    }
+
+    fn find_entries(&mut self) {
+        let mut found = 0usize;
+        for giveaway in &self.giveaways {
+            let Some(keyword) = giveaway.keyword.as_deref().map(normalised) else { continue };
+            if keyword.is_empty() {
+                continue;
+            }
+            let first = self.comments.partition_point(|c| c.at_s < giveaway.start_s);
+            for comment in &mut self.comments[first..] {
+                if comment.at_s > giveaway.end_s + GIVEAWAY_TAIL_S {
+                    break;
+                }
+                if !comment.entry && holds(&comment.text, &keyword) {
+                    comment.entry = true;
+                    found += 1;
+                }
+            }
+        }
+        self.note(found, "comments are giveaway entries and count as no reaction");
+    }
+}
+
+/// A hash that is the same in every run; never 0.
+fn hash(text: &str) -> u64 {
+    // FNV-1a, 64 bits.
+    let folded = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    folded.max(1)
+}
+
+/// Lower case, inner white space single.
+pub(crate) fn normalised(text: &str) -> String {
+    text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether `keyword` stands in `text` by itself or makes up most of it.
+fn holds(text: &str, keyword: &str) -> bool {
+    text == keyword
+        || text.split(|c: char| !c.is_alphanumeric()).any(|word| word == keyword)
+        || (text.contains(keyword) && keyword.chars().count() * 2 >= text.chars().count())
+}
+
+fn event_time_s(event: &Event, input: &Input<'_>) -> f64 {
+    let at = match &event.kind {
+        EventKind::Order(order) => order.created_at.unwrap_or(event.at),
+        _ => event.at,
+    };
+    at.since(input.zero).seconds()
+}
+
+/// What is on at the moment, while the log is read.
+#[derive(Default)]
+struct States {
+    pin: Option<(f64, Option<usize>)>,
+    flash: BTreeMap<Option<usize>, f64>,
+    giveaway: Option<(f64, Option<String>, Option<usize>)>,
+    billboard: Option<(f64, String)>,
+    rehearsal: Option<f64>,
+}
+
+struct Reader<'a, 'e> {
+    log: &'a mut Log,
+    index: BTreeMap<String, usize>,
+    outside: usize,
+    duplicates: usize,
+    /// Where each order line is kept.
+    seen: BTreeMap<(&'e str, Option<&'e str>), usize>,
+}
+
+impl<'e> Reader<'_, 'e> {
+    fn product(&mut self, id: &str) -> usize {
+        if let Some(&found) = self.index.get(id) {
+            return found;
+        }
+        let next = self.log.products.len();
+        self.log.products.push(id.to_owned());
+        self.index.insert(id.to_owned(), next);
+        next
+    }
+
+    fn maybe(&mut self, id: Option<&String>) -> Option<usize> {
+        id.map(|id| self.product(id))
+    }
+
+    fn mark(&mut self, kind: MarkKind, start_s: f64, end_s: f64, label: &str) {
+        let span = Span::new(MediaTime::from_seconds(start_s), MediaTime::from_seconds(end_s));
+        self.log.marks.push(Mark { kind, span, label: label.to_owned() });
+    }
+
+    fn label(&self, product: Option<usize>) -> String {
+        product.and_then(|p| self.log.products.get(p)).cloned().unwrap_or_default()
+    }
+
+    fn end_pin(&mut self, states: &mut States, at_s: f64, shown: bool) {
+        if let Some((start_s, product)) = states.pin.take() {
+            let stretch = Stretch { start_s, end_s: at_s, product, keyword: None };
+            if shown {
+                let label = self.label(product);
+                self.mark(MarkKind::Pin, start_s, at_s, &label);
+            }
+            self.log.pins.push(stretch);
+        }
+    }
+
+    /// Handles what lasts; such events count wherever they lie, for a pin from before the
+    /// recording still holds at its start. Says whether the event was of that kind.
+    fn state(&mut self, states: &mut States, at_s: f64, event: &'e Event) -> bool {
+        match &event.kind {
+            EventKind::Pin { product_id } => {
+                let product = self.product(product_id);
+                if states.pin.is_some_and(|(_, pinned)| pinned == Some(product)) {
+                    return true; // pinned again: the pitch goes on
+                }
+                self.end_pin(states, at_s, true);
+                states.pin = Some((at_s, Some(product)));
+            }
+            EventKind::Unpin { .. } => {
+                // The product stays the last one pitched; only the mark ends here.
+                if let Some((start_s, product)) = states.pin {
+                    let label = self.label(product);
+                    self.mark(MarkKind::Pin, start_s, at_s, &label);
+                    self.end_pin(states, at_s, false);
+                    states.pin = None;
+                }
+            }
+            EventKind::FlashSale { state, product_id } => {
+                let product = self.maybe(product_id.as_ref());
+                match state {
+                    Edge::Start => {
+                        states.flash.entry(product).or_insert(at_s);
+                    }
+                    Edge::End => {
+                        if let Some(start_s) = states.flash.remove(&product) {
+                            self.flash(start_s, at_s, product);
+                        }
+                    }
+                }
+            }
+            EventKind::Giveaway { state, keyword, product_id, .. } => match state {
+                Edge::Start => {
+                    let product = self.maybe(product_id.as_ref());
+                    self.end_giveaway(states, at_s);
+                    states.giveaway = Some((at_s, keyword.clone(), product));
+                }
+                Edge::End => self.end_giveaway(states, at_s),
+            },
+            EventKind::Billboard { state, text } => {
+                if let Some((start_s, label)) = states.billboard.take() {
+                    self.mark(MarkKind::Billboard, start_s, at_s, &label);
+                }
+                if *state == Edge::Start {
+                    states.billboard = Some((at_s, text.clone().unwrap_or_default()));
+                }
+            }
+            EventKind::Rehearsal { state } => {
+                if let Some(start_s) = states.rehearsal.take() {
+                    self.rehearsal(start_s, at_s);
+                }
+                if *state == Edge::Start {
+                    states.rehearsal = Some(at_s);
+                }
+            }
+            EventKind::Violation { rule } => {
+                self.mark(MarkKind::Violation, at_s, at_s, rule.as_deref().unwrap_or_default());
+                self.log.forbidden.push(Stretch {
+                    start_s: at_s,
+                    end_s: at_s + 1.0,
+                    product: None,
+                    keyword: None,
+                });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn flash(&mut self, start_s: f64, end_s: f64, product: Option<usize>) {
+        let label = self.label(product);
+        self.mark(MarkKind::FlashSale, start_s, end_s, &label);
+        self.log.flash_sales.push(Stretch { start_s, end_s, product, keyword: None });
+    }
+
+    fn end_giveaway(&mut self, states: &mut States, at_s: f64) {
+        if let Some((start_s, keyword, product)) = states.giveaway.take() {
+            self.mark(MarkKind::Giveaway, start_s, at_s, keyword.as_deref().unwrap_or_default());
+            self.log.giveaways.push(Stretch { start_s, end_s: at_s, product, keyword });
+        }
+    }
+
+    fn rehearsal(&mut self, start_s: f64, end_s: f64) {
+        self.mark(MarkKind::Rehearsal, start_s, end_s, "");
+        self.log.forbidden.push(Stretch { start_s, end_s, product: None, keyword: None });
+    }
+
+    fn count(&mut self, at_s: f64, event: &'e Event) {
+        let plain = |count: u64| Count { at_s, count: count as f64, product: None };
+        match &event.kind {
+            EventKind::Order(order) => {
+                let key = (order.order_id.as_str(), order.product_id.as_deref());
+                if let Some(&kept) = self.seen.get(&key) {
+                    // The first row tells when, the last one what became of it.
+                    self.log.orders[kept].is_net = order.status.is_net();
+                    self.duplicates += 1;
+                    return;
+                }
+                self.seen.insert(key, self.log.orders.len());
+                let product = self.maybe(order.product_id.as_ref());
+                self.log.orders.push(Order {
+                    at_s,
+                    product,
+                    units: order.quantity as f64,
+                    amount: order.amount,
+                    gmv: 0.0,
+                    is_net: order.status.is_net(),
+                    timed: true,
+                });
+            }
+            EventKind::Comment { user, text, length } => {
+                let text = text.as_deref().map(normalised).unwrap_or_default();
+                let length = length.unwrap_or(text.chars().count() as u64);
+                let who = user.as_deref().map_or(0, hash);
+                self.log.comments.push(Comment { at_s, who, text, length, entry: false });
+            }
+            EventKind::Viewers { concurrent, entered, .. } => {
+                self.log.viewers.extend(concurrent.map(plain));
+                self.log.entries.extend(entered.map(plain));
+            }
+            EventKind::Like { count } => self.log.likes.push(plain(*count)),
+            EventKind::Share { count } => self.log.shares.push(plain(*count)),
+            EventKind::Follow { count } => self.log.follows.push(plain(*count)),
+            EventKind::Gift { count, .. } => self.log.gifts.push(plain(*count)),
+            EventKind::ProductClick { product_id, count } => {
+                let product = self.maybe(product_id.as_ref());
+                self.log.clicks.push(Count { at_s, count: *count as f64, product });
+            }
+            EventKind::Minute(minute) => self.log.minutes.push((at_s, minute.clone())),
+            _ => {}
+        }
+    }
+
+    /// Ends what is still on, and puts everything that lasts inside the recording.
+    fn close(mut self, mut states: States, duration_s: f64) {
+        self.end_pin(&mut states, duration_s.max(0.0), true);
+        for (product, start_s) in std::mem::take(&mut states.flash) {
+            self.flash(start_s, duration_s, product);
+        }
+        self.end_giveaway(&mut states, duration_s);
+        if let Some((start_s, label)) = states.billboard.take() {
+            self.mark(MarkKind::Billboard, start_s, duration_s, &label);
+        }
+        if let Some(start_s) = states.rehearsal.take() {
+            self.rehearsal(start_s, duration_s);
+        }
+        let log = self.log;
+        let starts: Vec<f64> = log.pins.iter().skip(1).map(|pin| pin.start_s).collect();
+        for (i, pin) in log.pins.iter_mut().enumerate() {
+            // Unpinned, it stays the last one pitched until the next is pinned.
+            pin.end_s = starts.get(i).copied().unwrap_or(duration_s);
+        }
+        for list in [&mut log.pins, &mut log.flash_sales, &mut log.giveaways, &mut log.forbidden] {
+            for stretch in list.iter_mut() {
+                stretch.start_s = stretch.start_s.clamp(0.0, duration_s);
+                stretch.end_s = stretch.end_s.clamp(0.0, duration_s);
+            }
+            list.sort_by(|a, b| a.start_s.total_cmp(&b.start_s).then(a.end_s.total_cmp(&b.end_s)));
+        }
+        log.pins.retain(|pin| pin.end_s > pin.start_s);
+        let bounds = Span::from_seconds(0.0, duration_s);
+        log.marks.retain(|mark| mark.span.start < bounds.end && mark.span.end >= bounds.start);
+        for mark in &mut log.marks {
+            mark.span = Span::new(
+                mark.span.start.max(bounds.start),
+                mark.span.end.min(bounds.end).max(mark.span.start.max(bounds.start)),
+            );
+        }
+        log.marks.sort_by(|a, b| {
+            (a.span, a.kind, &a.label).cmp(&(b.span, b.kind, &b.label))
+        });
+    }
+}

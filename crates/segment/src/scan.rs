@@ -1,0 +1,243 @@
+//! Which seconds caused a reaction: every window of a stretch is tried as the cause, its response
+//! laid through the lag's distribution and held against what came, as a Poisson likelihood ratio
+//! over the baseline (a scan statistic), divided by the signal's overdispersion.
+
+use crate::kernel::Kernel;
+
+/// Window lengths that are tried, seconds.
+pub(crate) const LENGTHS: [usize; 10] = [6, 10, 14, 18, 23, 28, 34, 41, 49, 58];
+
+/// The usual length of a call to buy or of a play, seconds, and its spread as a log; a mild prior
+/// that only decides where the data does not.
+const USUAL_S: f64 = 27.0;
+const USUAL_SPREAD: f64 = 0.45;
+
+/// Evidence below this many nats is not worth a moment, not even in the tail.
+const LEAST_LLR: f64 = 1.0;
+
+/// One signal: when its events came, what was expected, how late it answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Channel {
+    /// Seconds with their counts, in order, none 0.
+    pub events: Vec<(usize, f64)>,
+    /// Expected per second without a pitch, above 0.
+    pub base: Vec<f64>,
+    /// Factor on `base`, for a product's share in all orders.
+    pub share: f64,
+    /// Overdispersion, at least 1.
+    pub dispersion: f64,
+    /// Responses of windows of [`LENGTHS`].
+    pub responses: Vec<Vec<f64>>,
+    pub kernel: Kernel,
+}
+
+impl Channel {
+    pub fn new(counts: &[f64], base: Vec<f64>, share: f64, dispersion: f64, kernel: &Kernel) -> Self {
+        let events = counts.iter().copied().enumerate().filter(|(_, n)| *n > 0.0).collect();
+        let mut channel =
+            Self { events, base, share, dispersion, responses: Vec::new(), kernel: kernel.clone() };
+        channel.set_kernel(kernel);
+        channel
+    }
+
+    pub fn set_kernel(&mut self, kernel: &Kernel) {
+        self.kernel = kernel.clone();
+        self.responses = LENGTHS.iter().map(|&length| kernel.of_window(length)).collect();
+    }
+
+    fn within(&self, from: usize, to: usize) -> &[(usize, f64)] {
+        let start = self.events.partition_point(|(second, _)| *second < from);
+        let end = self.events.partition_point(|(second, _)| *second < to);
+        &self.events[start..end]
+    }
+
+    /// The best size of a reaction to `response` laid at `start`, and how much better than none it
+    /// explains the events, in nats. `credit` is what others are credited with, added to the base.
+    pub fn fit(&self, response: &[f64], start: usize, credit: Option<&[f64]>) -> Fit {
+        let end = (start + response.len()).min(self.base.len());
+        let events = self.within(start, end);
+        if events.is_empty() {
+            return Fit::default();
+        }
+        let seen = if end - start < response.len() {
+            response[..end - start].iter().sum::<f64>()
+        } else {
+            1.0
+        };
+        if seen < 0.05 {
+            return Fit::default();
+        }
+        let base = |second: usize| {
+            (self.base[second] * self.share + credit.map_or(0.0, |c| c[second])).max(1e-9)
+        };
+        let terms: Vec<(f64, f64)> = events
+            .iter()
+            .filter_map(|&(second, n)| {
+                let h = response[second - start];
+                (h > 0.0).then(|| (n, h / base(second)))
+            })
+            .collect();
+        let slope = |a: f64| terms.iter().map(|(n, r)| n * r / (1.0 + a * r)).sum::<f64>() - seen;
+        if terms.is_empty() || slope(0.0) <= 0.0 {
+            return Fit::default();
+        }
+        // Newton on a decreasing convex slope, kept between the bounds.
+        let (mut low, mut high) = (0.0, terms.iter().map(|(n, _)| n).sum::<f64>() / seen);
+        let mut amount = high;
+        for _ in 0..12 {
+            let (mut first, mut second) = (-seen, 0.0);
+            for (n, r) in &terms {
+                let part = r / (1.0 + amount * r);
+                first += n * part;
+                second -= n * part * part;
+            }
+            if first > 0.0 { low = amount } else { high = amount }
+            let mut next = if second < 0.0 { amount - first / second } else { low };
+            if !(next > low && next < high) {
+                next = 0.5 * (low + high);
+            }
+            let done = (next - amount).abs() < 0.005 * amount;
+            amount = next;
+            if done {
+                break;
+            }
+        }
+        let llr = terms.iter().map(|(n, r)| n * (amount * r).ln_1p()).sum::<f64>() - amount * seen;
+        Fit { amount, llr: (llr / self.dispersion).max(0.0) }
+    }
+}
+
+/// Size of a reaction and its evidence in nats.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fit {
+    pub amount: f64,
+    pub llr: f64,
+}
+
+/// Where a cause is looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    pub from: usize,
+    pub to: usize,
+    pub product: Option<usize>,
+    /// Whether the stretch is one pin, so that its product can be caused nowhere else.
+    pub pinned: bool,
+    /// Second at which a flash sale of the product starts; the call is there.
+    pub flash: Option<usize>,
+}
+
+/// One channel and what others are credited with in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Heard<'a> {
+    pub channel: &'a Channel,
+    pub credit: Option<&'a [f64]>,
+}
+
+/// One window that was tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tried {
+    pub start: usize,
+    /// Index in [`LENGTHS`].
+    pub length: usize,
+    /// Evidence of all channels, nats.
+    pub llr: f64,
+    /// The same with the prior.
+    pub score: f64,
+}
+
+/// Tries every window of `stretch` at every `step` seconds.
+pub(crate) fn try_windows(stretch: &Stretch, heard: &[Heard<'_>], step: usize) -> Vec<Tried> {
+    let mut out = Vec::new();
+    let mut start = stretch.from;
+    while start < stretch.to {
+        for (length, &seconds) in LENGTHS.iter().enumerate() {
+            if start + seconds > stretch.to + 5 && seconds > LENGTHS[0] {
+                continue;
+            }
+            let llr: f64 = heard
+                .iter()
+                .map(|h| h.channel.fit(&h.channel.responses[length], start, h.credit).llr)
+                .sum();
+            out.push(Tried { start, length, llr, score: llr + prior(stretch, start, seconds) });
+        }
+        start += step.max(1);
+    }
+    out
+}
+
+fn prior(stretch: &Stretch, start: usize, seconds: usize) -> f64 {
+    let off = (seconds as f64 / USUAL_S).ln() / USUAL_SPREAD;
+    let flash = stretch.flash.map_or(0.0, |flash| {
+        // The host calls when the sale opens; the call may begin a little before or after.
+        let late = (start as f64 - flash as f64 - 2.0) / 5.0;
+        3.0 - 0.5 * late * late.abs().min(4.0)
+    });
+    -0.5 * off * off + flash.max(-3.0)
+}
+
+/// A cause: where it most likely lies, second by second.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause {
+    pub product: Option<usize>,
+    pub pinned: bool,
+    /// Evidence of the best window, nats.
+    pub llr: f64,
+    /// Best window.
+    pub start: usize,
+    pub length: usize,
+    /// First second of `density`.
+    pub from: usize,
+    /// Share of the cause that lies in each second; sums to 1.
+    pub density: Vec<f64>,
+}
+
+/// The best cause among the windows tried, with the likely place of every second of it.
+pub(crate) fn cause(stretch: &Stretch, tried: &[Tried], heat: f64) -> Option<Cause> {
+    let best = tried.iter().copied().reduce(|a, b| if b.score > a.score { b } else { a })?;
+    if best.llr < LEAST_LLR {
+        return None;
+    }
+    let from = stretch.from;
+    let until = tried.iter().map(|t| t.start + LENGTHS[t.length]).max()?;
+    // Added up as differences: +w at the start of a window, -w after its end.
+    let mut steps = vec![0.0; until - from + 1];
+    for window in tried {
+        let weight = ((window.score - best.score) / heat).exp();
+        if weight > 1e-6 {
+            let seconds = LENGTHS[window.length];
+            let part = weight / seconds as f64;
+            steps[window.start - from] += part;
+            steps[window.start - from + seconds] -= part;
+        }
+    }
+    let mut density = Vec::with_capacity(until - from);
+    let mut level = 0.0f64;
+    for step in &steps[..until - from] {
+        level += step;
+        density.push(level.max(0.0));
+    }
+    let total: f64 = density.iter().sum();
+    if total <= 0.0 {
+        return None;
+    }
+    density.iter_mut().for_each(|d| *d /= total);
+    Some(Cause {
+        product: stretch.product,
+        pinned: stretch.pinned,
+        llr: best.llr,
+        start: best.start,
+        length: LENGTHS[best.length],
+        from,
+        density,
+    })
+}
+
+/// The log of the summed likelihood of all windows tried, relative to none and to their number.
+pub(crate) fn total_evidence(tried: &[Tried]) -> f64 {
+    let best = tried.iter().map(|t| t.score).fold(f64::NEG_INFINITY, f64::max);
+    if !best.is_finite() {
+        return 0.0;
+    }
+    let sum: f64 = tried.iter().map(|t| (t.score - best).exp()).sum();
+    best + (sum / tried.len() as f64).ln()
+}
