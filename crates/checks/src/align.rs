@@ -197,15 +197,16 @@ impl Pairs<'_> {
     fn compare(&self, clip: &SoundEvidence, offset_ms: f64) -> Alignment {
         let figures = self.figures();
         let gain = common_gain(&figures);
-        let kinds: Vec<Kind> = figures.iter().map(|block| judge(block, gain)).collect();
+        let mut kinds: Vec<Kind> = figures.iter().map(|block| judge(block, gain)).collect();
+        find_beneath(&figures, gain, &mut kinds);
         let spans = |kind: Kind| runs(&kinds, kind, clip);
         let (missing, replaced, added) =
             (spans(Kind::Missing), spans(Kind::Replaced), spans(Kind::Added));
-        let total = |spans: &[Span]| spans.iter().map(|span| span.seconds() * 1000.0).sum::<f64>();
+        let total = |spans: &[Span]| spans.iter().map(|span| span.seconds() * 1000.0).fold(0.0, |a, b| a + b);
         let heard = kinds.iter().filter(|&&kind| kind != Kind::Silent).count().max(1);
         let kept = kinds.iter().filter(|kind| matches!(kind, Kind::Original | Kind::Added)).count();
         Alignment {
-            offset_ms,
+            offset_ms: offset_ms + 0.0,
             gain_db: 20.0 * f64::from(gain.max(1e-6)).log10(),
             missing_ms: total(&missing),
             replaced_ms: total(&replaced),
@@ -225,7 +226,8 @@ impl Pairs<'_> {
             let clip = &self.clip[from..from + BLOCK];
             let source = usize::try_from(at).ok().and_then(|at| self.source.get(at..at + BLOCK));
             let Some(source) = source else {
-                figures.push(Figures { clip: dot(clip, clip), ..Figures::default() });
+                let energy = dot(clip, clip) / BLOCK as f32;
+                figures.push(Figures { clip: energy, ..Figures::default() });
                 continue;
             };
             figures.push(Figures {
@@ -271,6 +273,29 @@ fn judge(block: &Figures, gain: f32) -> Kind {
         return Kind::Added;
     }
     Kind::Replaced
+}
+
+/// Tells what was laid over from what was replaced: in a run of blocks that do not follow the
+/// recording, its sound may still be there at the common gain under something louder. Single
+/// blocks are too short to say; together they are.
+fn find_beneath(figures: &[Figures], gain: f32, kinds: &mut [Kind]) {
+    let odd = |kind: Kind| matches!(kind, Kind::Replaced | Kind::Added);
+    let mut from = 0;
+    while from < kinds.len() {
+        let to = (from..kinds.len()).find(|&at| !odd(kinds[at])).unwrap_or(kinds.len());
+        if to > from {
+            let sum = |of: fn(&Figures) -> f32| figures[from..to].iter().map(of).sum::<f32>();
+            let (clip, source, both) = (sum(|f| f.clip), sum(|f| f.source), sum(|f| f.both));
+            let part = both / (source * gain).max(1e-12);
+            // Standard error of `part` where both are unlike; half of the blocks overlap.
+            let samples = ((to - from + 1) * STEP) as f32;
+            let error = (clip / (source * gain * gain * samples).max(1e-12)).sqrt();
+            if (0.6..1.5).contains(&part) && part > 4.0 * error {
+                kinds[from..to].fill(Kind::Added);
+            }
+        }
+        from = to + 1;
+    }
 }
 
 fn runs(kinds: &[Kind], kind: Kind, clip: &SoundEvidence) -> Vec<Span> {

@@ -116,7 +116,7 @@ impl Evidence {
         crate::speech::pauses(&self.sound)
     }
 
-    /// Level of speech in its band (200 to 4000 Hz), dBFS; `None` where no speech is found.
+    /// Active speech level, dBFS; `None` where no speech is found.
     pub fn speech_level(&self) -> Option<f64> {
         crate::speech::speech_to_noise(&self.sound).map(|found| found.speech_db)
     }

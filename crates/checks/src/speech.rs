@@ -20,10 +20,11 @@ pub struct Pause {
     pub depth_db: f64,
 }
 
-/// Levels of speech and of what lies under it, between 200 and 4000 Hz.
+/// Levels of speech and of what lies under it, all frequencies.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpeechToNoise {
-    /// Mean energy while someone speaks, noise taken off, dBFS.
+    /// Active speech level, noise taken off, dBFS: mean energy while someone speaks, breaks of up
+    /// to 0.2 s counted in (as ITU-T P.56 does).
     pub speech_db: f64,
     /// Mean energy in the pauses, dBFS.
     pub noise_db: f64,
@@ -45,6 +46,8 @@ const HOP: usize = 50;
 const RANGE_MIN_DB: f32 = 6.0;
 /// Periodicity from which a block counts as voiced. White noise stays below 35.
 const VOICED_FROM: u8 = 50;
+/// Breaks shorter than this belong to speech, blocks (ITU-T P.56).
+const HANGOVER: usize = 20;
 /// Share of the active time that must be voiced for it to be called speech: read speech has 0.5 to
 /// 0.7, whispering and noise have less than 0.15.
 const VOICED_SHARE_MIN: f64 = 0.2;
@@ -98,10 +101,11 @@ pub(crate) fn speech_to_noise(sound: &SoundEvidence) -> Option<SpeechToNoise> {
     let quiet: Vec<usize> = heard
         .iter()
         .copied()
-        .filter(|&i| !active[i.saturating_sub(8)..(i + 5).min(active.len())].contains(&true))
+        .filter(|&i| !active[i.saturating_sub(4)..(i + 3).min(active.len())].contains(&true))
         .collect();
+    let level = &sound.energy_db10;
     let power = |indices: &[usize]| {
-        let sum: f64 = indices.iter().map(|&i| 10f64.powf(f64::from(voice[i]) / 100.0)).sum();
+        let sum: f64 = indices.iter().map(|&i| 10f64.powf(f64::from(level[i]) / 100.0)).sum();
         sum / indices.len().max(1) as f64
     };
     let noise = if quiet.len() >= 15 {
@@ -113,7 +117,14 @@ pub(crate) fn speech_to_noise(sound: &SoundEvidence) -> Option<SpeechToNoise> {
         power(&sorted[..(sorted.len() / 20).max(1)])
     };
     let noise = noise.max(1e-12);
-    let speech = (power(&speaking) - noise).max(noise * 0.01);
+    // Energy of the active blocks, spread over them and the short breaks between them.
+    let mut since = HANGOVER;
+    let held = heard.iter().filter(|&&i| {
+        since = if active[i] { 0 } else { since + 1 };
+        since < HANGOVER
+    });
+    let held = held.count().max(1) as f64;
+    let speech = (power(&speaking) * speaking.len() as f64 / held - noise).max(noise * 0.01);
     let db = |power: f64| 10.0 * power.log10();
     let pitched = quiet.iter().filter(|&&i| sound.voiced.get(i) >= Some(&VOICED_FROM)).count();
     Some(SpeechToNoise {

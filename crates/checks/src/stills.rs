@@ -6,20 +6,31 @@ use crate::picture::{PictureEvidence, PictureSample};
 use crate::policy::Policy;
 
 /// Stretches of at least `min_s` in which the picture stands still. A stretch lasts from the
-/// picture that does not change any more to the first one that differs.
+/// picture that does not change any more to the first one that differs; a picture that is only
+/// coded anew, with stillness on both sides, does not end it.
 pub(crate) fn stills(pictures: &PictureEvidence, min_s: f64) -> Vec<Span> {
-    runs(pictures, min_s, |sample| sample.still, true)
+    let samples = &pictures.samples;
+    let still_at = |index: Option<usize>| {
+        index.and_then(|index| samples.get(index)).is_some_and(|sample| sample.still)
+    };
+    let holds = |index: usize| {
+        samples[index].still
+            || (samples[index].recoded
+                && still_at(index.checked_sub(1))
+                && still_at(index.checked_add(1)))
+    };
+    runs(pictures, min_s, holds, true)
 }
 
 /// Stretches of at least `video.black_max_s` that are black.
 pub(crate) fn blacks(pictures: &PictureEvidence, policy: &Policy) -> Vec<Span> {
     let share = policy.video.black_share_min as f32;
-    runs(pictures, policy.video.black_max_s, |sample| sample.dark >= share, false)
+    runs(pictures, policy.video.black_max_s, |index| pictures.samples[index].dark >= share, false)
 }
 
 /// Damaged pictures.
 pub(crate) fn corrupt(pictures: &PictureEvidence) -> Vec<Span> {
-    runs(pictures, 0.0, |sample| sample.corrupt, false)
+    runs(pictures, 0.0, |index| pictures.samples[index].corrupt, false)
 }
 
 /// First pictures of new scenes: much of the luma moves to another brightness at once, far more
@@ -47,19 +58,19 @@ pub(crate) fn scene_cuts(pictures: &PictureEvidence) -> Vec<MediaTime> {
     cuts
 }
 
-/// Runs of samples for which `holds` is true and that last at least `min_s`; `with_first` counts
+/// Runs of pictures for which `holds` is true and that last at least `min_s`; `with_first` counts
 /// the picture before the run in (the one that the others are like).
 fn runs(
     pictures: &PictureEvidence,
     min_s: f64,
-    holds: impl Fn(&PictureSample) -> bool,
+    holds: impl Fn(usize) -> bool,
     with_first: bool,
 ) -> Vec<Span> {
     let samples = &pictures.samples;
     let mut found = Vec::new();
     let mut start: Option<usize> = None;
     for index in 0..=samples.len() {
-        match (samples.get(index).is_some_and(&holds), start) {
+        match (index < samples.len() && holds(index), start) {
             (true, None) => start = Some(index.saturating_sub(usize::from(with_first))),
             (false, Some(from)) => {
                 start = None;

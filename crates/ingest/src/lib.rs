@@ -2,6 +2,7 @@
 //! recordings on one time line.
 
 pub mod events;
+pub mod import;
 pub mod manifest;
 pub mod timeline;
 
@@ -13,5 +14,8 @@ mod tally;
 mod testing;
 
 pub use events::{EventLog, read_events};
+pub use import::{
+    DateOrder, ImportKind, ImportOptions, ImportReport, Imported, import, write_log,
+};
 pub use manifest::{LoadedSession, Location, load_session, resolve};
 pub use timeline::{MeasuredPart, Timeline};

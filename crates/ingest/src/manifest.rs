@@ -473,7 +473,7 @@ log = ["events.jsonl"]
         fails(&bad("[events]", "[events]\nbad_line_share_max = 5"), "[]", m, Some(19), &["from 0 to 1"]);
         fails(&bad("[\"events.jsonl\"]", "[]"), "[]", Kind::Missing, Some(19), &["`log` names no file"]);
         fails(&bad("id = \"evening\"", "id = \"../x\""), "[]", m, Some(1), &["`id`", "letters, digits"]);
-        fails("id = \"x\nseller", "[]", m, Some(1), &[]);
+        fails("id = \"x", "[]", m, Some(1), &[]);
         let none = "id = \"a\"\nseller = \"s\"\ncreator = \"c\"\n";
         fails(none, "[]", Kind::Missing, None, &["[[recordings]]"]);
     }

@@ -54,7 +54,7 @@ pub struct ClipRequest<'a> {
     pub span: Span,
     /// How it is coded.
     pub settings: &'a EncodeSettings,
-    /// Times of which a still is wanted.
+    /// Times of which a still is wanted, in order.
     pub stills: &'a [MediaTime],
 }
 
@@ -88,7 +88,7 @@ pub struct EncodedClip {
     pub height: u32,
     /// Whether it has sound.
     pub has_audio: bool,
-    /// The stills that were asked for, where the clip has them.
+    /// The stills that were asked for, in order, as far as the clip goes.
     pub stills: Vec<Still>,
     /// How the decoding went.
     pub stats: WindowStats,
@@ -330,10 +330,9 @@ impl Job<'_, '_> {
     fn emit(&mut self) -> Result<()> {
         let Some((current, at)) = &self.current else { return Ok(()) };
         let mut frame = current.share()?;
-        if let Some(next) = self.wanted_stills.iter().position(|&wanted| {
-            wanted <= self.tick(self.emitted) + self.half_tick()
-        }) {
-            self.wanted_stills.remove(next);
+        let reached = self.tick(self.emitted) + self.half_tick();
+        while self.wanted_stills.first().is_some_and(|&wanted| wanted <= reached) {
+            self.wanted_stills.remove(0);
             if let Some(view) = frame.picture(*at, MediaDuration::ZERO) {
                 self.stills.push(to_still(&view));
             }

@@ -137,6 +137,15 @@ impl<'a> SessionFolder<'a> {
         self.store.put(&metadata_key, &metadata, PutOptions::for_key(&metadata_key))
     }
 
+    /// Replaces the metadata of a clip whose files stay as they are.
+    ///
+    /// # Errors
+    /// The store's; [`Kind::Usage`] for names that no object can have.
+    pub fn put_clip_json(&self, folder: ClipFolder, clip: &Clip) -> Result<()> {
+        let key = self.key(&format!("{}/clip.json", self.clip_name(folder, &clip.clip_id)?))?;
+        self.store.put(&key, &to_json(clip)?, PutOptions::for_key(&key))
+    }
+
     /// The clip, where it is there and `clip.mp4` is the file that `clip.json` speaks of. `None`
     /// where it must be made (again), also after metadata of another version.
     ///
@@ -220,6 +229,14 @@ impl<'a> SessionFolder<'a> {
             session_json: self.store.location(&session_key),
             report: self.store.location(&report_key),
         })
+    }
+
+    /// Whether the session has a report.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn has_report(&self) -> Result<bool> {
+        self.store.exists(&self.key("report.html")?)
     }
 
     /// `session.json`, where there is one.

@@ -63,22 +63,27 @@ pub(crate) fn expected(
 }
 
 /// By how much counts vary more than Poisson ones would, at least 1: Pearson's statistic over bins
-/// of 20 s, the highest twentieth left out so that a burst not yet found does not count.
-pub(crate) fn dispersion(counts: &[f64], expected: &[f64], explained: &[f64]) -> f64 {
+/// of 20 s. The bins that fit worst are left out, so that bursts not yet found do not count: the
+/// highest twentieth once the found ones are `explained`, the upper half before.
+pub(crate) fn dispersion(counts: &[f64], expected: &[f64], explained: Option<&[f64]>) -> f64 {
     let mut terms: Vec<f64> = Vec::new();
     for start in (0..counts.len()).step_by(BIN_S) {
         let end = (start + BIN_S).min(counts.len());
-        let mean: f64 = (start..end).map(|i| expected[i] + explained[i]).sum();
+        let mean: f64 = (start..end).map(|i| expected[i] + explained.map_or(0.0, |e| e[i])).sum();
         let seen: f64 = counts[start..end].iter().sum();
         terms.push((seen - mean).powi(2) / mean.max(0.05));
     }
     terms.sort_by(f64::total_cmp);
-    let keep = terms.len() - terms.len() / 20;
+    // Means of the lower part of a chi-square of one degree: 0.76 of its lower 95 %, 0.143 of its
+    // lower half.
+    let (keep, usual) = match explained {
+        Some(_) => (terms.len() - terms.len() / 20, 0.76),
+        None => (terms.len() / 2, 0.143),
+    };
     if keep == 0 {
         return 1.0;
     }
-    // The 95 % of a chi-square of one degree that are kept have a mean of 0.76.
-    (terms[..keep].iter().sum::<f64>() / keep as f64 / 0.76).clamp(1.0, 1e6)
+    (terms[..keep].iter().sum::<f64>() / keep as f64 / usual).clamp(1.0, 1e6)
 }
 
 fn interpolated(rate: &[f64], second: usize) -> f64 {

@@ -67,13 +67,17 @@ pub(crate) fn search(log: &Log, signals: &Signals, settings: &Settings) -> Findi
     let stretches = stretches(log, signals);
 
     let (roles, mut channels) = channels(signals, &lags, settings, None);
-    let witnesses: Vec<Witness<'_>> = witnesses(&stretches, &roles, &channels);
+    let witnesses = witnesses(&stretches, &roles, &channels);
     lag::from_orders(&witnesses, settings, &mut lags);
     set_kernels(&roles, &mut channels, &lags);
 
     let first = pass(&stretches, &roles, &channels, None);
     let explained = explained(&roles, &channels, &first);
-    let (_, channels) = self::channels(signals, &lags, settings, Some(&explained));
+    let (_, mut channels) = self::channels(signals, &lags, settings, Some(&explained));
+    // With baseline and overdispersion now known, the lag is measured once more.
+    let witnesses = self::witnesses(&stretches, &roles, &channels);
+    lag::from_orders(&witnesses, settings, &mut lags);
+    set_kernels(&roles, &mut channels, &lags);
     let mut found = pass(&stretches, &roles, &channels, Some((&first, &explained)));
     drop_overlapping(&mut found);
     let found = credit(&roles, &channels, found);
@@ -125,7 +129,7 @@ fn channels(
     let order_dispersion = dispersion(
         &signals.orders,
         &order_base,
-        all_explained.as_deref().unwrap_or(&zeros),
+        all_explained.as_deref(),
     );
     // What is left of each product once its pitches are taken out, as a share of all that is left.
     let left: Vec<f64> = roles[..order_channels]
@@ -161,7 +165,7 @@ fn channels(
                 let counts = if *role == Role::Chat { &signals.chat } else { &signals.clicks };
                 let base =
                     expected(counts, &signals.exposure, explained.map(|_| taken.as_slice()), width_s);
-                let spread = dispersion(counts, &base, taken);
+                let spread = dispersion(counts, &base, explained.map(|_| taken.as_slice()));
                 Channel::new(counts, base, 1.0, spread, kernel)
             }
         });

@@ -81,39 +81,86 @@ impl Lags {
     }
 }
 
-/// Measures the chat's lag on the giveaways of the log.
-pub(crate) fn from_giveaways(log: &Log, settings: &Settings, lags: &mut Lags) {
-    let mut trials: Vec<(f64, f64, Vec<(usize, f64)>)> = Vec::new();
-    for (i, giveaway) in log.giveaways.iter().enumerate() {
-        let reach_s = giveaway.end_s + 2.0 * settings.chat_lag_max_s;
-        let alone = log.giveaways.iter().enumerate().all(|(k, other)| {
-            k == i
-                || other.start_s > reach_s
-                || other.end_s + 2.0 * settings.chat_lag_max_s < giveaway.start_s
-        });
-        if !alone || giveaway.end_s - giveaway.start_s < 10.0 {
-            continue;
-        }
-        let first = log.comments.partition_point(|c| c.at_s < giveaway.start_s);
-        let mut counts: Vec<(usize, f64)> = Vec::new();
-        let mut entries = 0usize;
-        for comment in log.comments[first..].iter().take_while(|c| c.at_s < reach_s) {
-            if comment.entry {
-                entries += 1;
-                let second = (comment.at_s - giveaway.start_s).max(0.0) as usize;
-                match counts.last_mut() {
-                    Some((last, n)) if *last == second => *n += 1.0,
-                    _ => counts.push((second, 1.0)),
-                }
-            }
-        }
-        if entries >= ENTRIES_LEAST {
-            let temper = (ENTRIES_MOST / entries as f64).min(1.0);
-            counts.iter_mut().for_each(|(_, n)| *n *= temper);
-            let length_s = giveaway.end_s - giveaway.start_s;
-            trials.push((length_s, reach_s - giveaway.start_s, counts));
+/// Giveaways that overlap, with the entries of all of them.
+struct Trial {
+    /// Start and length of each, seconds, the start counted from the first one's.
+    boxes: Vec<(usize, usize)>,
+    /// How long entries were counted, seconds.
+    reach_s: f64,
+    /// Seconds from the first start, with weighted counts.
+    counts: Vec<(usize, f64)>,
+}
+
+fn trials(log: &Log, settings: &Settings) -> Vec<Trial> {
+    let tail_s = 2.0 * settings.chat_lag_max_s;
+    let mut groups: Vec<Vec<(f64, f64)>> = Vec::new();
+    for giveaway in log.giveaways.iter().filter(|g| g.end_s - g.start_s >= 10.0) {
+        let bounds = (giveaway.start_s, giveaway.end_s);
+        match groups.last_mut() {
+            Some(group) if group.iter().any(|(_, end)| bounds.0 < end + tail_s) => group.push(bounds),
+            _ => groups.push(vec![bounds]),
         }
     }
+    groups
+        .into_iter()
+        .filter_map(|group| {
+            let start_s = group.first()?.0;
+            let end_s = group.iter().map(|(_, end)| *end).fold(start_s, f64::max) + tail_s;
+            let first = log.comments.partition_point(|c| c.at_s < start_s);
+            let mut counts: Vec<(usize, f64)> = Vec::new();
+            let mut entries = 0usize;
+            for comment in log.comments[first..].iter().take_while(|c| c.at_s < end_s) {
+                if comment.entry {
+                    entries += 1;
+                    let second = (comment.at_s - start_s) as usize;
+                    match counts.last_mut() {
+                        Some((last, n)) if *last == second => *n += 1.0,
+                        _ => counts.push((second, 1.0)),
+                    }
+                }
+            }
+            let temper = (ENTRIES_MOST * group.len() as f64 / entries.max(1) as f64).min(1.0);
+            counts.iter_mut().for_each(|(_, n)| *n *= temper);
+            let boxes = group
+                .iter()
+                .map(|(start, end)| ((start - start_s) as usize, (end - start).round() as usize))
+                .collect();
+            let trial = Trial { boxes, reach_s: end_s - start_s, counts };
+            (entries >= ENTRIES_LEAST).then_some(trial)
+        })
+        .collect()
+}
+
+impl Trial {
+    /// Log likelihood of the entries if the chat's lag is `kernel`: as many per second in each.
+    fn score(&self, kernel: &Kernel) -> f64 {
+        let total: usize = self.boxes.iter().map(|(_, length)| length).sum();
+        let responses: Vec<(usize, f64, Vec<f64>)> = self
+            .boxes
+            .iter()
+            .map(|&(start, length)| {
+                (start, length as f64 / total.max(1) as f64, kernel.of_window(length))
+            })
+            .collect();
+        // A few entries come from people who saw the keyword late.
+        let stray = 0.02 / self.reach_s;
+        self.counts
+            .iter()
+            .map(|&(second, n)| {
+                let density: f64 = responses
+                    .iter()
+                    .filter(|(start, _, _)| second >= *start)
+                    .map(|(start, part, r)| part * r.get(second - start).copied().unwrap_or(0.0))
+                    .sum();
+                n * (0.98 * density + stray).ln()
+            })
+            .sum()
+    }
+}
+
+/// Measures the chat's lag on the giveaways of the log.
+pub(crate) fn from_giveaways(log: &Log, settings: &Settings, lags: &mut Lags) {
+    let trials = trials(log, settings);
     if trials.is_empty() {
         return;
     }
@@ -131,17 +178,7 @@ pub(crate) fn from_giveaways(log: &Log, settings: &Settings, lags: &mut Lags) {
         .map(|&(delay_s, react_s)| {
             let kernel = Kernel::new(delay_s, react_s);
             let off = (kernel.mean_s - settings.chat_lag_prior_s) / CHAT_SPREAD_S;
-            let mut score = -0.5 * off * off;
-            for (length_s, reach_s, counts) in &trials {
-                let response = kernel.of_window(length_s.round() as usize);
-                // A few entries come from people who saw the keyword late.
-                let stray = 0.02 / reach_s;
-                for &(second, n) in counts {
-                    let density = response.get(second).copied().unwrap_or(0.0);
-                    score += n * (0.98 * density + stray).ln();
-                }
-            }
-            score
+            -0.5 * off * off + trials.iter().map(|trial| trial.score(&kernel)).sum::<f64>()
         })
         .collect();
     let Some(mean) = posterior(&grid, &scores) else { return };

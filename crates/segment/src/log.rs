@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::event::{Edge, Event, EventKind, Minute};
+use reprise_model::event::{Edge, Event, EventKind, GiveawayEntry, Minute};
 use reprise_model::series::{Mark, MarkKind};
 use reprise_model::{Currency, MediaTime, Money, Span};
 
@@ -14,6 +14,9 @@ use crate::Input;
 const BATCH_ORDERS: usize = 4;
 const BATCH_GAP_S: f64 = 0.6;
 const BATCH_PRODUCTS: usize = 3;
+
+/// A product pinned again within so many seconds is one pin.
+const REPEATED_PIN_S: f64 = 20.0;
 
 /// Seconds after a giveaway's end in which its keyword still arrives.
 const GIVEAWAY_TAIL_S: f64 = 90.0;
@@ -60,6 +63,8 @@ pub(crate) struct Stretch {
     pub end_s: f64,
     pub product: Option<usize>,
     pub keyword: Option<String>,
+    /// A giveaway that is not entered by a comment.
+    pub by_follow: bool,
 }
 
 /// The log, cleaned.
@@ -67,6 +72,8 @@ pub(crate) struct Stretch {
 pub(crate) struct Log {
     /// Product ids; the index is what everything else uses. The session's own first.
     pub products: Vec<String>,
+    /// When the last event came that was counted, seconds.
+    pub last_s: f64,
     pub currency: Option<Currency>,
     /// Digits after the point that the log itself uses, by currency.
     pub scales: BTreeMap<Currency, u32>,
@@ -115,6 +122,7 @@ impl Log {
                 continue;
             }
             if (0.0..duration_s + margin_s).contains(&at_s) {
+                reader.log.last_s = reader.log.last_s.max(at_s);
                 reader.count(at_s, event);
             } else {
                 reader.outside += 1;
@@ -129,12 +137,6 @@ impl Log {
         log.find_batches();
         log.find_entries();
         log
-    }
-
-    /// The product pitched at `at_s`.
-    pub fn pitched_at(&self, at_s: f64) -> Option<usize> {
-        let after = self.pins.partition_point(|pin| pin.start_s <= at_s);
-        self.pins[..after].last().filter(|pin| at_s < pin.end_s).and_then(|pin| pin.product)
     }
 
     fn note(&mut self, count: usize, what: &str) {
@@ -233,8 +235,13 @@ impl Log {
     fn find_entries(&mut self) {
         let mut found = 0usize;
         for giveaway in &self.giveaways {
-            let Some(keyword) = giveaway.keyword.as_deref().map(normalised) else { continue };
-            if keyword.is_empty() {
+            if giveaway.by_follow {
+                continue;
+            }
+            // Without the keyword or the words, the number of letters tells entries.
+            let keyword = giveaway.keyword.as_deref().map(normalised).unwrap_or_default();
+            let letters = keyword.chars().count() as u64;
+            if letters == 0 {
                 continue;
             }
             let first = self.comments.partition_point(|c| c.at_s < giveaway.start_s);
@@ -242,7 +249,12 @@ impl Log {
                 if comment.at_s > giveaway.end_s + GIVEAWAY_TAIL_S {
                     break;
                 }
-                if !comment.entry && holds(&comment.text, &keyword) {
+                let entry = if comment.text.is_empty() {
+                    comment.length == letters
+                } else {
+                    holds(&comment.text, &keyword)
+                };
+                if !comment.entry && entry {
                     comment.entry = true;
                     found += 1;
                 }
@@ -286,7 +298,7 @@ fn event_time_s(event: &Event, input: &Input<'_>) -> f64 {
 struct States {
     pin: Option<(f64, Option<usize>)>,
     flash: BTreeMap<Option<usize>, f64>,
-    giveaway: Option<(f64, Option<String>, Option<usize>)>,
+    giveaway: Option<Stretch>,
     billboard: Option<(f64, String)>,
     rehearsal: Option<f64>,
 }
@@ -326,7 +338,7 @@ impl<'e> Reader<'_, 'e> {
 
     fn end_pin(&mut self, states: &mut States, at_s: f64, shown: bool) {
         if let Some((start_s, product)) = states.pin.take() {
-            let stretch = Stretch { start_s, end_s: at_s, product, keyword: None };
+            let stretch = Stretch { start_s, end_s: at_s, product, keyword: None, by_follow: false };
             if shown {
                 let label = self.label(product);
                 self.mark(MarkKind::Pin, start_s, at_s, &label);
@@ -341,8 +353,11 @@ impl<'e> Reader<'_, 'e> {
         match &event.kind {
             EventKind::Pin { product_id } => {
                 let product = self.product(product_id);
-                if states.pin.is_some_and(|(_, pinned)| pinned == Some(product)) {
-                    return true; // pinned again: the pitch goes on
+                // Some connectors repeat the pin; later, the same product is pitched anew.
+                if states.pin.is_some_and(|(start_s, pinned)| {
+                    pinned == Some(product) && at_s - start_s < REPEATED_PIN_S
+                }) {
+                    return true;
                 }
                 self.end_pin(states, at_s, true);
                 states.pin = Some((at_s, Some(product)));
@@ -369,11 +384,20 @@ impl<'e> Reader<'_, 'e> {
                     }
                 }
             }
-            EventKind::Giveaway { state, keyword, product_id, .. } => match state {
+            EventKind::Giveaway { state, keyword, product_id, entry, .. } => match state {
                 Edge::Start => {
                     let product = self.maybe(product_id.as_ref());
                     self.end_giveaway(states, at_s);
-                    states.giveaway = Some((at_s, keyword.clone(), product));
+                    states.giveaway = Some(Stretch {
+                        start_s: at_s,
+                        end_s: at_s,
+                        product,
+                        keyword: keyword.clone(),
+                        by_follow: matches!(
+                            entry,
+                            Some(GiveawayEntry::Follow | GiveawayEntry::None)
+                        ),
+                    });
                 }
                 Edge::End => self.end_giveaway(states, at_s),
             },
@@ -400,6 +424,7 @@ impl<'e> Reader<'_, 'e> {
                     end_s: at_s + 1.0,
                     product: None,
                     keyword: None,
+                    by_follow: false,
                 });
             }
             _ => return false,
@@ -410,19 +435,21 @@ impl<'e> Reader<'_, 'e> {
     fn flash(&mut self, start_s: f64, end_s: f64, product: Option<usize>) {
         let label = self.label(product);
         self.mark(MarkKind::FlashSale, start_s, end_s, &label);
-        self.log.flash_sales.push(Stretch { start_s, end_s, product, keyword: None });
+        self.log.flash_sales.push(Stretch { start_s, end_s, product, keyword: None, by_follow: false });
     }
 
     fn end_giveaway(&mut self, states: &mut States, at_s: f64) {
-        if let Some((start_s, keyword, product)) = states.giveaway.take() {
-            self.mark(MarkKind::Giveaway, start_s, at_s, keyword.as_deref().unwrap_or_default());
-            self.log.giveaways.push(Stretch { start_s, end_s: at_s, product, keyword });
+        if let Some(mut giveaway) = states.giveaway.take() {
+            giveaway.end_s = at_s;
+            let label = giveaway.keyword.clone().unwrap_or_default();
+            self.mark(MarkKind::Giveaway, giveaway.start_s, at_s, &label);
+            self.log.giveaways.push(giveaway);
         }
     }
 
     fn rehearsal(&mut self, start_s: f64, end_s: f64) {
         self.mark(MarkKind::Rehearsal, start_s, end_s, "");
-        self.log.forbidden.push(Stretch { start_s, end_s, product: None, keyword: None });
+        self.log.forbidden.push(Stretch { start_s, end_s, product: None, keyword: None, by_follow: false });
     }
 
     fn count(&mut self, at_s: f64, event: &'e Event) {

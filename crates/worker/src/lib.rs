@@ -1,1 +1,21 @@
-//! (being written)
+//! The stages in order, for one LIVE: ingest, segment, then window by window look, trim,
+//! transcode, check and grade, then publish. Resumes, bounds and reports what it does.
+
+mod clip;
+mod digest;
+mod jobs;
+mod options;
+mod post;
+mod recording;
+mod run;
+mod session;
+mod single;
+
+pub use options::{Progress, ProgressSink, RunOptions};
+pub use recording::OpenRecording;
+pub use run::{RunResult, run};
+pub use session::{OpenSession, SegmentResult, segment_session};
+pub use single::{CheckRequest, CheckResult, CutRequest, CutResult, check, cut};
+
+/// The version that keys and outputs carry.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

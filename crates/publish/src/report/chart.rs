@@ -264,11 +264,12 @@ impl Drawing<'_> {
             if let Some(row) = row {
                 let x = self.badge_x((from + to) / 2.0);
                 let y = 11.0 + row as f64 * BADGE_ROW;
+                let unsure = if moment.confident { "" } else { " unsure" };
                 let _ = write!(
                     out,
                     "<line class=\"stem\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{top:.1}\"/>\
-                     <circle class=\"badge\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"9\"/>\
-                     <text class=\"badge-text\" text-anchor=\"middle\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
+                     <circle class=\"badge{unsure}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"9\"/>\
+                     <text class=\"badge-text{unsure}\" text-anchor=\"middle\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
                     y + 9.0,
                     y + 4.0,
                     moment.rank

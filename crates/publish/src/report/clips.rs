@@ -25,7 +25,7 @@ pub(super) fn card(data: &ReportData<'_>, zone: &Zone, clip: &Clip, folder: &str
     format!(
         "<article class=\"clip\" id=\"clip-{id}\">\
          <div class=\"player\">{video}{files}</div>\
-         <div class=\"about\"><header>{number}<h3>{title}</h3>{badges}</header>\
+         <div class=\"about\"><header><h3>{number}{title}</h3>{badges}</header>\
          {facts}{why}{attributed}{verdicts}{cut}{words}{post}{source}</div></article>",
         video = video(clip, &base, name),
         files = files(clip, &base),
@@ -54,7 +54,12 @@ pub(super) fn reason_words(reason: &Reason) -> String {
     } else {
         "where nothing was expected".to_owned()
     };
-    format!("{} {} {expected}{times}", signal_words(reason.signal), figure(reason.observed))
+    let observed = figure(reason.observed);
+    // `212 comments` needs no `Comments` before it.
+    if reason.unit == reason.signal.as_str() {
+        return format!("{observed} {expected}{times}");
+    }
+    format!("{} {observed} {expected}{times}", signal_words(reason.signal))
 }
 
 fn heading(clip: &Clip) -> &str {
@@ -227,12 +232,11 @@ fn post(data: &ReportData<'_>, clip: &Clip) -> String {
             return String::new();
         }
         format!(
-            "<div class=\"copy\"><label for=\"{name}-{id}\">{words}</label>\
-             <textarea id=\"{name}-{id}\" readonly rows=\"{}\">{}</textarea>\
-             <button type=\"button\" hidden data-copy=\"{name}-{id}\">Copy</button></div>",
-            text.lines().map(|line| line.chars().count() / 48 + 1).sum::<usize>().clamp(1, 6),
-            // A first line break of a text area is dropped by browsers.
-            format_args!("\n{}", esc(text)),
+            "<div class=\"copy\"><h4 id=\"{name}-label-{id}\">{words}</h4>\
+             <p id=\"{name}-{id}\" aria-labelledby=\"{name}-label-{id}\">{}</p>\
+             <button type=\"button\" hidden data-copy=\"{name}-{id}\" aria-label=\"Copy the {}\">Copy</button></div>",
+            esc(text),
+            words.to_lowercase(),
         )
     };
     let link = if products.is_empty() {

@@ -61,11 +61,15 @@ fn header(data: &ReportData<'_>, zone: &Zone) -> String {
     };
     let mut tiles = String::new();
     for (name, value, note) in figures(data) {
+        // The unit is set smaller, so that a long figure fits on a phone.
+        let unit = value.split_once(' ').filter(|(_, unit)| !unit.contains(' '));
+        let (figure, unit) = unit.unwrap_or((&value, ""));
         let _ = write!(
             tiles,
-            "<div><dt>{}</dt><dd>{}</dd><dd class=\"note\">{}</dd></div>",
+            "<div><dt>{}</dt><dd>{} <span class=\"unit\">{}</span></dd><dd class=\"note\">{}</dd></div>",
             esc(&name),
-            esc(&value),
+            esc(figure),
+            esc(unit),
             esc(&note)
         );
     }

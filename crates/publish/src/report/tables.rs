@@ -9,7 +9,7 @@ use super::ReportData;
 use super::bins::Bins;
 use super::clips::reason_words;
 use super::text::{
-    amounts, clock, count, esc, fault_words, grade_words, link_part, num, seconds, sentence_case,
+    amounts, capital, clock, count, esc, fault_words, grade_words, link_part, num, seconds, sentence_case,
     signal_words,
 };
 
@@ -76,7 +76,7 @@ pub(super) fn not_clipped(data: &ReportData<'_>) -> String {
         .iter()
         .map(|lost| {
             let rule = match RuleId::parse(&lost.rule) {
-                Some(rule) => format!("{}<code>{rule}</code>", esc(rule.words())),
+                Some(rule) => format!("{}<code>{rule}</code>", esc(&capital(rule.words()))),
                 None if lost.rule == "none" => "no rule is to blame".to_owned(),
                 None => esc(&lost.rule).to_string(),
             };

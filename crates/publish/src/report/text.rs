@@ -278,8 +278,12 @@ pub(super) const fn fault_words(kind: FaultKind) -> &'static str {
 
 /// A snake case name as a sentence begins.
 pub(super) fn sentence_case(name: &str) -> String {
-    let spaced = name.replace('_', " ");
-    let mut chars = spaced.chars();
+    capital(&name.replace('_', " "))
+}
+
+/// The same text with a capital at its beginning.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
 }
 

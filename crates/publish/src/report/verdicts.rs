@@ -6,7 +6,10 @@ use reprise_model::clip::Clip;
 use reprise_model::verdict::Evidence;
 use reprise_model::{Outcome, Tier, Verdict};
 
-use super::text::{esc, link_path, num, tier_words, verdict_words};
+use super::text::{capital, esc, link_path, num, tier_words, verdict_words};
+
+/// What stands where there is no figure.
+const NOTHING: &str = "–";
 
 /// What failed and what could not be checked, in one line, and the table behind it. `base` is the
 /// clip's folder.
@@ -25,7 +28,7 @@ pub(super) fn verdicts(clip: &Clip, base: &str) -> String {
         (Tier::Advice, "Advice"),
     ] {
         let names: Vec<String> = failed(tier)
-            .map(|v| format!("<li>{}: {}</li>", esc(v.rule.words()), esc(&v.detail)))
+            .map(|v| format!("<li>{}: {}</li>", esc(&capital(v.rule.words())), esc(&v.detail)))
             .collect();
         if !names.is_empty() {
             let class = if tier == Tier::Basic { "broken" } else { "lacking" };
@@ -61,23 +64,28 @@ pub(super) fn verdicts(clip: &Clip, base: &str) -> String {
 fn row(verdict: &Verdict, base: &str) -> String {
     let (words, sign, class) = verdict_words(verdict.verdict);
     let unit = verdict.unit.as_deref().map_or_else(String::new, |unit| format!(" {unit}"));
-    let measured = verdict.measured.map_or_else(|| "–".to_owned(), |v| format!("{}{unit}", num(v)));
+    let measured = verdict.measured.map_or_else(|| NOTHING.to_owned(), |v| format!("{}{unit}", num(v)));
     let wanted = match &verdict.threshold {
         // A threshold without a figure has no unit.
         Some(text) if text.ends_with(|c: char| c.is_ascii_digit()) => format!("{text}{unit}"),
         Some(text) => text.clone(),
-        None => "–".to_owned(),
+        None => NOTHING.to_owned(),
     };
     let rule = verdict.rule;
+    // On a phone a cell without a figure is left out.
+    let cell = |name: &str, text: &str| {
+        let class = if text == NOTHING { " class=\"none\"" } else { "" };
+        format!("<td data-label=\"{name}\"{class}>{}</td>", esc(text))
+    };
     format!(
         "<tr><th scope=\"row\">{}<code>{}</code></th>\
          <td data-label=\"Verdict\"><span class=\"verdict {class}\"><span aria-hidden=\"true\">{sign}</span> {words}</span></td>\
-         <td data-label=\"Measured\">{}</td><td data-label=\"Wanted\">{}</td>\
+         {}{}\
          <td data-label=\"Found\">{}{}</td></tr>",
-        esc(rule.words()),
+        esc(&capital(rule.words())),
         rule.as_str(),
-        esc(&measured),
-        esc(&wanted),
+        cell("Measured", &measured),
+        cell("Wanted", &wanted),
         esc(&verdict.detail),
         evidence(&verdict.evidence, base),
     )

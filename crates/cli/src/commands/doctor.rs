@@ -1,0 +1,86 @@
+//! `reprise doctor`: what this machine can do, and how to get the rest.
+
+use std::process::{Command, ExitCode, Stdio};
+
+use reprise_model::Result;
+use serde::Serialize;
+
+use crate::output;
+
+/// Say which codecs, elements and models this machine has, and how to get the rest
+///
+/// Ends with 69 where something is missing that `run` needs.
+#[derive(clap::Args, Debug)]
+pub struct Args {}
+
+#[derive(Serialize)]
+struct Finding {
+    name: String,
+    needed_for: &'static str,
+    required: bool,
+    present: bool,
+    how_to_get: &'static str,
+}
+
+const LIBAV: &str = "apt-get install libavcodec59 libavcodec-extra59 (Debian 12)";
+
+pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
+    let mut findings = Vec::new();
+    let mut add = |name: String, needed_for, required, present, how_to_get| {
+        findings.push(Finding { name, needed_for, required, present, how_to_get });
+    };
+    for name in ["libx264", "aac"] {
+        let present = reprise_media::has_encoder(name);
+        add(format!("encoder {name}"), "making clips", true, present, LIBAV);
+    }
+    for name in ["h264", "aac"] {
+        let present = reprise_media::has_decoder(name);
+        add(format!("decoder {name}"), "reading recordings", true, present, LIBAV);
+    }
+    for name in ["hevc", "vp9", "libdav1d", "opus", "mp3float"] {
+        let present = reprise_media::has_decoder(name);
+        add(format!("decoder {name}"), "reading recordings of that kind", false, present, LIBAV);
+    }
+    for (element, package) in [
+        ("x264enc", "apt-get install gstreamer1.0-plugins-ugly gstreamer1.0-tools"),
+        ("textoverlay", "apt-get install gstreamer1.0-x gstreamer1.0-tools"),
+        ("compositor", "apt-get install gstreamer1.0-plugins-base gstreamer1.0-tools"),
+        ("avenc_aac", "apt-get install gstreamer1.0-libav gstreamer1.0-tools"),
+    ] {
+        let present = has_element(element);
+        add(format!("element {element}"), "quick post edit (not in this version)", false, present, package);
+    }
+    add(
+        "speech model".to_owned(),
+        "transcripts and the speech rules (not in this version)",
+        false,
+        false,
+        "comes with a later version",
+    );
+    for finding in &findings {
+        let state = match (finding.present, finding.required) {
+            (true, _) => "ok     ",
+            (false, true) => "MISSING",
+            (false, false) => "absent ",
+        };
+        let how = if finding.present { "" } else { finding.how_to_get };
+        output::say(
+            format!("{state} {}: {}. {how}", finding.name, finding.needed_for).trim_end(),
+        );
+    }
+    if json {
+        output::json(&findings)?;
+    }
+    let lacking = findings.iter().any(|finding| finding.required && !finding.present);
+    Ok(ExitCode::from(if lacking { 69 } else { 0 }))
+}
+
+fn has_element(name: &str) -> bool {
+    Command::new("gst-inspect-1.0")
+        .args(["--exists", name])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}

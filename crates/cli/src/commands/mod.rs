@@ -1,0 +1,68 @@
+//! The subcommands, one a file.
+
+mod check;
+mod completions;
+mod cut;
+mod doctor;
+mod import;
+mod inspect;
+mod run;
+mod segment;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use reprise_model::Result;
+
+/// Turns recorded LIVE shopping sessions into highlight clips that are ready to post.
+#[derive(Parser, Debug)]
+#[command(name = "reprise", version, about, after_help = "\
+Start with `reprise run session.toml --out clips`. The manifest names the recording, the event log and
+the products; README.md shows one. Exit codes: 0 done, 64 wrong call, 65 bad input, 66 input missing,
+69 something needed is not installed, 70 a defect of Reprise, 74 reading or writing failed, 75 try again.
+A clip that is rejected is no error.")]
+pub struct Cli {
+    /// Print the result as one JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Run(run::Args),
+    Segment(segment::Args),
+    Cut(cut::Args),
+    Check(check::Args),
+    Inspect(inspect::Args),
+    Import(import::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
+}
+
+/// Runs what was asked for.
+///
+/// # Errors
+/// What the subcommand says.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Run(args) => run::run(&args, cli.json),
+        Command::Segment(args) => segment::run(&args, cli.json),
+        Command::Cut(args) => cut::run(&args, cli.json),
+        Command::Check(args) => check::run(&args, cli.json),
+        Command::Inspect(args) => inspect::run(&args, cli.json),
+        Command::Import(args) => import::run(&args, cli.json),
+        Command::Doctor(args) => doctor::run(&args, cli.json),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// A runtime for the stages; they do their work on its blocking threads.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| reprise_model::Error::io("the runtime", error))
+}

@@ -1,0 +1,64 @@
+//! `reprise run`: the whole job for one LIVE.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use reprise_model::Result;
+
+use crate::output;
+use crate::settings::PipelineArgs;
+
+/// The whole job for one LIVE: find the moments, cut, check, grade, publish
+///
+/// Writes DEST/<seller>/<session id>/ with clips/, report.html and session.json. Running it again
+/// with the same inputs does nothing; with changed inputs it redoes what they touch. It may be
+/// stopped at any time and started again.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  reprise run live/session.toml --out clips")]
+pub struct Args {
+    /// Session manifest (TOML or JSON)
+    session: PathBuf,
+    /// Folder that the result goes to
+    #[arg(long, value_name = "DEST")]
+    out: String,
+    /// Keep rejected clips too, in rejected/
+    #[arg(long)]
+    keep_rejected: bool,
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+}
+
+pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
+    let mut options = args.pipeline.options()?;
+    options.keep_rejected = args.keep_rejected;
+    let store = Arc::from(reprise_store::open(&args.out)?);
+    let result =
+        super::runtime()?.block_on(reprise_worker::run(&args.session, store, options))?;
+    if json {
+        output::json(&result.outcome)?;
+    }
+    let outcome = &result.outcome;
+    if result.nothing_to_do {
+        output::say("nothing to do: a run with the same inputs is already there");
+    }
+    output::say(&format!(
+        "{} clips from {} moments, {} moments not clipped",
+        outcome.clips.len(),
+        outcome.moments.len(),
+        outcome.not_clipped.len()
+    ));
+    for (clip, path) in outcome.clips.iter().zip(&result.clips) {
+        output::say(&format!(
+            "  {path}  {} to {}  {}",
+            clip.span.start,
+            clip.span.end,
+            clip.grade.as_str()
+        ));
+    }
+    for not in &outcome.not_clipped {
+        output::say(&format!("  {} not clipped, {}: {}", not.moment_id, not.rule, not.detail));
+    }
+    output::say(&format!("report: {}", result.report));
+    Ok(ExitCode::SUCCESS)
+}

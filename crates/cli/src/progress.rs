@@ -1,0 +1,51 @@
+//! Progress for people: bars on a terminal, log lines otherwise.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use reprise_worker::{Progress, ProgressSink};
+
+/// A sink that shows what a run tells.
+pub fn sink() -> ProgressSink {
+    if std::io::stderr().is_terminal() {
+        bar()
+    } else {
+        Arc::new(|progress| match progress {
+            Progress::Stage { name, detail } => tracing::info!(detail, "{name}"),
+            Progress::Warning(text) => tracing::warn!("{text}"),
+            Progress::Windows { total } => tracing::info!(total, "windows"),
+            Progress::Window { moment_id, detail } => tracing::info!(moment_id, "{detail}"),
+        })
+    }
+}
+
+fn bar() -> ProgressSink {
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(120));
+    let counted = ProgressStyle::with_template("{spinner} {msg} [{bar:30}] {pos}/{len} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    Arc::new(move |progress| match progress {
+        Progress::Stage { name, detail } => {
+            if *name == "publish" {
+                bar.finish_and_clear();
+            } else {
+                bar.set_message(format!("{name}: {detail}"));
+            }
+        }
+        Progress::Warning(text) => bar.suspend(|| crate::output::say(&format!("warning: {text}"))),
+        Progress::Windows { total } => {
+            bar.set_style(counted.clone());
+            bar.set_length(*total as u64);
+            bar.set_position(0);
+        }
+        Progress::Window { moment_id, detail } => {
+            bar.suspend(|| crate::output::say(&format!("{moment_id}  {detail}")));
+            bar.inc(1);
+            if Some(bar.position()) == bar.length() {
+                bar.finish_and_clear();
+            }
+        }
+    })
+}

@@ -1,0 +1,81 @@
+//! Moments held against sessions whose causes are known.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{Session, Truth, folders, score, shared, spans};
+use reprise_model::moment::Signal;
+use reprise_segment::{Segmentation, Settings};
+
+fn lag_of(segmentation: &Segmentation, signal: Signal) -> String {
+    segmentation.lag.iter().find(|lag| lag.signal == signal).map_or("-".into(), |lag| {
+        format!("{:.1} ({:.2})", lag.lag_s.seconds(), lag.confidence)
+    })
+}
+
+#[test]
+fn simulated_sessions() {
+    let Some(folder) = shared("data/sim") else { return };
+    let mut by_profile: BTreeMap<(String, bool), Vec<common::Score>> = BTreeMap::new();
+    for path in folders(&folder) {
+        let (session, truth) = (Session::read(&path), Truth::read(&path));
+        let found = session.segment(&Settings::default());
+        let score = score(&truth, &spans(&found), 10);
+        println!(
+            "{:18} captured {:.2} precision {:.2} f1 {:.2} start {:4.1} s, {:.0} s, {} confident; orders {} truth {:.1}; chat {} truth {:.1}",
+            session.name,
+            score.captured,
+            score.precision,
+            score.f1,
+            score.start_error_s,
+            score.seconds,
+            found.moments.iter().filter(|m| m.confident).count(),
+            lag_of(&found, Signal::Orders),
+            truth.delay_s + truth.order_lag_s,
+            lag_of(&found, Signal::Comments),
+            truth.delay_s + truth.comment_lag_s,
+        );
+        let large = session.name.contains("_3000_");
+        by_profile.entry((truth.profile.clone(), large)).or_default().push(score);
+    }
+    for ((profile, large), scores) in &by_profile {
+        let mean = |part: fn(&common::Score) -> f64| {
+            scores.iter().map(part).sum::<f64>() / scores.len() as f64
+        };
+        println!(
+            "{profile} {}: captured {:.3} precision {:.3} f1 {:.3} start {:.1} s",
+            if *large { 3000 } else { 300 },
+            mean(|s| s.captured),
+            mean(|s| s.precision),
+            mean(|s| s.f1),
+            mean(|s| s.start_error_s),
+        );
+    }
+}
+
+#[test]
+fn lives_of_real_footage() {
+    for name in ["real-footage-10min", "real-footage-clean"] {
+        let Some(path) = shared(&format!("lives/{name}")) else { return };
+        let (session, truth) = (Session::read(&path), Truth::read(&path));
+        let found = session.segment(&Settings::default());
+        let spans = spans(&found);
+        println!("{name}: {:?}", score(&truth, &spans, 6));
+        println!("  orders {} truth {:.1}", lag_of(&found, Signal::Orders), truth.delay_s + truth.order_lag_s);
+        let mut best = truth.pitches.clone();
+        best.sort_by(|a, b| b.caused_gmv.total_cmp(&a.caused_gmv));
+        let first = &spans[..6.min(spans.len())];
+        for pitch in &best[..4] {
+            let cover: f64 = first
+                .iter()
+                .map(|m| (m.1.min(pitch.end_s) - m.0.max(pitch.start_s)).max(0.0))
+                .sum::<f64>()
+                / (pitch.end_s - pitch.start_s);
+            println!("  {}-{} gmv {}: {:.2}", pitch.start_s, pitch.end_s, pitch.caused_gmv, cover);
+        }
+        println!("{first:?}");
+    }
+}

@@ -1,0 +1,178 @@
+//! A window's job: bytes in, evidence and a finished MP4 out.
+//!
+//! 1. look: decode the window once; pictures and sound become evidence.
+//! 2. trim: search the in-point and the out-point.
+//! 3. transcode: decode the chosen span again for the encoder.
+//! 4. read back: decode the finished file once; its evidence is what the rules judge.
+//!
+//! Nothing but bytes and evidence goes in or out, so the job can run in a process of its own.
+
+use std::sync::Arc;
+
+use reprise_checks::{Evidence, EvidenceCollector, Policy};
+use reprise_media::{
+    ClipRequest, EncodeSettings, MediaInfo, Still, WindowOptions, WindowStats, encode_clip, look,
+    probe, still,
+};
+use reprise_model::bytes::MemorySource;
+use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
+
+use crate::cover::{jpeg, pick_cover};
+use crate::trim::{Avoid, TrimInput, TrimRefusal, TrimSettings, trim};
+
+/// What a window's job is given besides the bytes. Times are on the recording's own line.
+pub struct WindowRequest<'a> {
+    /// The recording, as it was measured.
+    pub info: &'a MediaInfo,
+    /// The moment; the clip itself where `exact`.
+    pub moment: Span,
+    /// Cut exactly the moment and search nothing: looks and encodes in one pass.
+    pub exact: bool,
+    /// Spans that must not be in the clip.
+    pub avoid: &'a [Avoid],
+    /// Thresholds.
+    pub policy: &'a Policy,
+    /// What the trim search weighs.
+    pub trim: &'a TrimSettings,
+    /// How the clip is coded.
+    pub encode: &'a EncodeSettings,
+}
+
+/// What became of a window.
+pub enum WindowOutcome {
+    /// A clip.
+    Clip(Box<CutClip>),
+    /// Nothing can be cut, and the rule that is to blame.
+    Nothing(TrimRefusal),
+}
+
+/// A clip and its evidence.
+pub struct CutClip {
+    /// The file.
+    pub mp4: Vec<u8>,
+    /// The first and the last picture: name and JPEG.
+    pub edge_pictures: Vec<(String, Vec<u8>)>,
+    /// The cover, JPEG.
+    pub cover: Option<Vec<u8>>,
+    /// What it shows, exactly.
+    pub span: Span,
+    /// Pictures.
+    pub pictures: u64,
+    /// Why it was cut there.
+    pub notes: Vec<String>,
+    /// What the recording's own pictures and sound are there.
+    pub source: Evidence,
+    /// The file as it was read back.
+    pub decoded: Decoded,
+    /// How the reading went.
+    pub stats: WindowStats,
+}
+
+/// A clip's file, decoded once.
+pub struct Decoded {
+    /// What it is.
+    pub info: MediaInfo,
+    /// What it shows.
+    pub evidence: Evidence,
+    /// Packets that could not be decoded.
+    pub damaged_packets: u64,
+}
+
+/// Does a window's job.
+///
+/// # Errors
+/// As [`look`] and [`encode_clip`].
+pub fn run_window(source: Arc<dyn ByteSource>, request: &WindowRequest<'_>) -> Result<WindowOutcome> {
+    let (span, notes, seen) = if request.exact {
+        (request.moment, Vec::new(), None)
+    } else {
+        let reach = MediaDuration::from_seconds(request.trim.reach_s);
+        let window = request.moment.widened(reach).intersect(request.info.span());
+        let mut collector = EvidenceCollector::new();
+        let options = WindowOptions { span: window, size: None, threads: 1 };
+        look(Arc::clone(&source), request.info, &options, &mut collector)?;
+        let evidence = collector.finish();
+        let found = trim(&TrimInput {
+            moment: request.moment.intersect(window),
+            window,
+            evidence: &evidence,
+            avoid: request.avoid,
+            policy: request.policy,
+            settings: request.trim,
+        });
+        match found {
+            Ok(found) => (found.span, found.notes, Some(evidence)),
+            Err(refusal) => return Ok(WindowOutcome::Nothing(refusal)),
+        }
+    };
+    // The cover is chosen before encoding where the pictures are known by then.
+    let cover_at = match &seen {
+        Some(evidence) => pick_cover(evidence, span),
+        None => span.start + MediaDuration::from_seconds(span.seconds() / 3.0),
+    };
+    let fps = request.info.video.as_ref().map_or(30.0, |video| video.fps());
+    let last_at = span.end - MediaDuration::from_seconds(1.6 / fps.max(1.0));
+    let stills = [span.start, cover_at, last_at];
+    let clip_request = ClipRequest { span, settings: request.encode, stills: &stills };
+    let (clip, source) = match seen {
+        Some(evidence) => {
+            let clip = encode_clip(source, request.info, &clip_request, None)?;
+            let evidence = evidence.within(clip.span);
+            (clip, evidence)
+        }
+        None => {
+            let mut collector = EvidenceCollector::new();
+            let clip = encode_clip(source, request.info, &clip_request, Some(&mut collector))?;
+            (clip, collector.finish())
+        }
+    };
+    let cover = clip.stills.get(1).map(jpeg).transpose()?;
+    let mut edge_pictures = Vec::new();
+    for (name, index) in [("first.jpg", 0), ("last.jpg", 2)] {
+        if let Some(picture) = clip.stills.get(index) {
+            edge_pictures.push((name.to_owned(), jpeg(picture)?));
+        }
+    }
+    let decoded = decode_clip(Arc::new(MemorySource::new("clip.mp4", clip.mp4.clone())))?;
+    Ok(WindowOutcome::Clip(Box::new(CutClip {
+        mp4: clip.mp4,
+        edge_pictures,
+        cover,
+        span: clip.span,
+        pictures: clip.pictures,
+        notes,
+        source,
+        decoded,
+        stats: clip.stats,
+    })))
+}
+
+/// Decodes a whole file once.
+///
+/// # Errors
+/// As [`probe`] and [`look`].
+pub fn decode_clip(source: Arc<dyn ByteSource>) -> Result<Decoded> {
+    let info = probe(Arc::clone(&source))?;
+    decode_measured(source, info)
+}
+
+fn decode_measured(source: Arc<dyn ByteSource>, info: MediaInfo) -> Result<Decoded> {
+    let mut collector = EvidenceCollector::new();
+    let mut damaged_packets = 0;
+    // Sound may outlast the pictures by part of a coded frame.
+    let span = Span::new(MediaTime::ZERO, info.span().end + MediaDuration::from_millis(50));
+    if !info.span().is_empty() {
+        let options = WindowOptions { span, size: None, threads: 1 };
+        damaged_packets = look(source, &info, &options, &mut collector)?.damaged_packets;
+    }
+    Ok(Decoded { info, evidence: collector.finish(), damaged_packets })
+}
+
+/// A picture of a file as JPEG, for evidence.
+///
+/// # Errors
+/// As [`still`].
+pub fn picture_at(source: Arc<dyn ByteSource>, info: &MediaInfo, at: MediaTime) -> Result<Vec<u8>> {
+    let picture: Still = still(source, info, at)?;
+    jpeg(&picture)
+}

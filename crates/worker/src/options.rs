@@ -1,0 +1,74 @@
+//! What a run is set up with, and how it tells what it does.
+
+use std::sync::Arc;
+
+use reprise_checks::Policy;
+use reprise_model::Result;
+use reprise_segment::Settings;
+use reprise_transcode::{Profile, TrimSettings};
+
+/// Settings of a run; all but `jobs` are part of its key.
+#[derive(Clone)]
+pub struct RunOptions {
+    /// Thresholds and tiers.
+    pub policy: Policy,
+    /// How clips are coded.
+    pub profile: Profile,
+    /// How moments are found.
+    pub segment: Settings,
+    /// How in-points and out-points are chosen.
+    pub trim: TrimSettings,
+    /// Keep rejected clips in `rejected/`. Default false.
+    pub keep_rejected: bool,
+    /// Windows worked on at once, from 1. More is faster up to the cores, at about 200 MB each.
+    pub jobs: usize,
+    /// Told what happens; must not block.
+    pub progress: ProgressSink,
+}
+
+/// Takes what a run tells.
+pub type ProgressSink = Arc<dyn Fn(&Progress) + Send + Sync>;
+
+impl RunOptions {
+    /// The built-in settings, one job a core, silent.
+    ///
+    /// # Errors
+    /// None in a build whose tests pass.
+    pub fn built_in() -> Result<Self> {
+        Ok(Self {
+            policy: Policy::default(),
+            profile: Profile::built_in()?,
+            segment: Settings::default(),
+            trim: TrimSettings::default(),
+            keep_rejected: false,
+            jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            progress: Arc::new(|_| {}),
+        })
+    }
+}
+
+/// What a run tells while it works.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// A stage begins.
+    Stage {
+        /// Its name.
+        name: &'static str,
+        /// What it works on.
+        detail: String,
+    },
+    /// Something is amiss that stops nothing.
+    Warning(String),
+    /// Windows will be worked on.
+    Windows {
+        /// How many.
+        total: usize,
+    },
+    /// A window is done.
+    Window {
+        /// Which moment.
+        moment_id: String,
+        /// What became of it, for people.
+        detail: String,
+    },
+}

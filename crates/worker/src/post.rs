@@ -1,0 +1,67 @@
+//! Suggestions for a clip's post, from what the session says of its products.
+
+use reprise_model::clip::Post;
+use reprise_model::session::Product;
+
+/// Hashtags suggested at most; platforms cut long rows off.
+const MAX_HASHTAGS: usize = 5;
+
+/// Title, caption and hashtags for a clip of these products, the main one first.
+pub fn suggest(products: &[&Product], brands: &[String]) -> Post {
+    let Some(main) = products.first() else {
+        return Post { title: "Highlight from our LIVE".to_owned(), ..Post::default() };
+    };
+    let price = main.price.map(|price| format!(", {price}")).unwrap_or_default();
+    let mut points: Vec<&str> = Vec::new();
+    // What only this product has comes first.
+    for unique in [true, false] {
+        points.extend(
+            main.selling_points.iter().filter(|p| p.unique == unique).map(|p| p.text.as_str()),
+        );
+    }
+    let mut caption = format!("{}{price}.", main.title);
+    for point in points.into_iter().take(2) {
+        caption.push(' ');
+        caption.push_str(point.trim_end_matches('.'));
+        caption.push('.');
+    }
+    let mut hashtags: Vec<String> = Vec::new();
+    let names = main.brand.iter().chain(brands).map(String::as_str).chain([main.title.as_str()]);
+    for name in names {
+        let tag: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+        let tag = format!("#{tag}");
+        if tag.chars().count() > 2 && !hashtags.contains(&tag) && hashtags.len() < MAX_HASHTAGS {
+            hashtags.push(tag);
+        }
+    }
+    Post {
+        title: main.title.clone(),
+        caption,
+        hashtags,
+        product_ids: products.iter().map(|product| product.id.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reprise_model::session::SellingPoint;
+
+    use super::*;
+
+    #[test]
+    fn unique_points_come_first() {
+        let point = |text: &str, unique| SellingPoint { text: text.to_owned(), unique };
+        let product = Product {
+            id: "p1".to_owned(),
+            title: "Apple Juice".to_owned(),
+            price: None,
+            unit_cost: None,
+            brand: Some("Acme".to_owned()),
+            selling_points: vec![point("no sugar added", false), point("cold pressed.", true)],
+            pictures: Vec::new(),
+        };
+        let post = suggest(&[&product], &[]);
+        assert_eq!(post.caption, "Apple Juice. cold pressed. no sugar added.");
+        assert_eq!(post.hashtags, ["#Acme", "#AppleJuice"]);
+    }
+}

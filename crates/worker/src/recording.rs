@@ -1,0 +1,124 @@
+//! A recording's files, opened, measured and put on one time line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reprise_ingest::{MeasuredPart, Timeline, resolve};
+use reprise_media::{FileSource, MediaInfo, probe};
+use reprise_model::outcome::{Fault, RecordingSummary};
+use reprise_model::session::RecordingEntry;
+use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
+
+use crate::digest::of_source;
+
+/// One file of a recording.
+pub struct OpenRecording {
+    /// As the manifest names it.
+    pub uri: String,
+    /// Its bytes.
+    pub source: Arc<dyn ByteSource>,
+    /// What it is.
+    pub info: MediaInfo,
+    /// Digest of its bytes.
+    pub digest: String,
+}
+
+impl OpenRecording {
+    /// Opens and measures a file.
+    ///
+    /// # Errors
+    /// Where it is missing, unreadable or no recording.
+    pub fn open(path: &Path, uri: &str) -> Result<Self> {
+        let source = FileSource::open(path)?;
+        let info = probe(source.clone())?;
+        let digest = of_source(source.as_ref())?;
+        Ok(Self { uri: uri.to_owned(), source, info, digest })
+    }
+}
+
+/// All files of a session's recording.
+pub struct Recordings {
+    /// In the order of the time line's parts.
+    pub files: Vec<OpenRecording>,
+    /// Where they lie.
+    pub timeline: Timeline,
+    /// What is wrong with them, on the time line.
+    pub faults: Vec<Fault>,
+}
+
+impl Recordings {
+    /// Opens the files that a manifest names, which are sorted by their start.
+    ///
+    /// # Errors
+    /// As [`OpenRecording::open`] and [`Timeline::build`].
+    pub fn open(base: &Path, entries: &[RecordingEntry]) -> Result<Self> {
+        let mut files = Vec::new();
+        let mut parts = Vec::new();
+        for entry in entries {
+            let path = resolve(base, &entry.uri).into_file()?;
+            let file = OpenRecording::open(&path, &entry.uri)?;
+            file.info.require_video()?;
+            parts.push(MeasuredPart {
+                uri: entry.uri.clone(),
+                started_at: entry.started_at,
+                duration: file.info.duration,
+            });
+            files.push(file);
+        }
+        let timeline = Timeline::build(&parts)?;
+        let mut faults = timeline.faults.clone();
+        for (file, part) in files.iter().zip(&timeline.parts) {
+            let offset = part.span.start - MediaTime::ZERO;
+            faults.extend(file.info.faults.iter().map(|fault| Fault {
+                span: shifted(fault.span, offset),
+                detail: format!("{}: {}", file.uri, fault.detail),
+                ..fault.clone()
+            }));
+        }
+        faults.sort_by_key(|fault| (fault.span, fault.kind));
+        Ok(Self { files, timeline, faults })
+    }
+
+    /// What the manifest said of the lengths that is not so.
+    pub fn length_warnings(&self, entries: &[RecordingEntry]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (entry, file) in entries.iter().zip(&self.files) {
+            if let Some(stated) = entry.duration_s
+                && (stated - file.info.duration).abs() > MediaDuration::from_millis(1000)
+            {
+                warnings.push(format!(
+                    "{}: the manifest says {stated}, measured are {}; the measured length counts",
+                    entry.uri, file.info.duration
+                ));
+            }
+        }
+        warnings
+    }
+
+    /// For `session.json`.
+    pub fn summary(&self) -> RecordingSummary {
+        RecordingSummary {
+            duration_s: self.timeline.duration,
+            parts: self.timeline.parts.clone(),
+            faults: self.faults.clone(),
+        }
+    }
+
+    /// The file that holds most of `span`, and the stretch on that file's own clock.
+    pub fn locate(&self, span: Span) -> Option<(usize, Span)> {
+        self.timeline.locate(span).into_iter().max_by_key(|(_, shared)| shared.duration())
+    }
+
+    /// From a file's own clock to the time line.
+    pub fn offset(&self, file: usize) -> MediaDuration {
+        self.timeline
+            .parts
+            .get(file)
+            .map_or(MediaDuration::ZERO, |part| part.span.start - MediaTime::ZERO)
+    }
+}
+
+/// A span moved by `offset`.
+pub fn shifted(span: Span, offset: MediaDuration) -> Span {
+    Span::new(span.start + offset, span.end + offset)
+}
