@@ -255,12 +255,17 @@ mod tests {
 
     #[test]
     fn events_are_sorted_and_ties_keep_their_order() {
-        let text = format!("{}\n\r\n{LIKE}\r\n{}\n", order(9, "b", "p", ""), order(3, "a", "p", ""));
+        let text =
+            format!("{}\n\r\n{LIKE}\r\n{}\n", order(9, "b", "p", ""), order(3, "a", "p", ""));
         let log = read(&text, 0.0).unwrap();
-        let ids: Vec<&str> = log.events.iter().map(|event| match &event.kind {
-            EventKind::Order(order) => order.order_id.as_str(),
-            _ => "like",
-        }).collect();
+        let ids: Vec<&str> = log
+            .events
+            .iter()
+            .map(|event| match &event.kind {
+                EventKind::Order(order) => order.order_id.as_str(),
+                _ => "like",
+            })
+            .collect();
         assert_eq!(ids, ["like", "a", "b"]);
         assert_eq!((log.summary.lines, log.summary.taken), (3, 3));
     }
@@ -321,10 +326,8 @@ mod tests {
         ];
         let log = read(&lines.join("\n"), 0.0).unwrap();
         assert_eq!(log.summary.taken, 3, "another product or SKU is another line of the order");
-        let expected = [
-            ("duplicate order", 1),
-            ("duplicate order with other figures; the first is kept", 1),
-        ];
+        let expected =
+            [("duplicate order", 1), ("duplicate order with other figures; the first is kept", 1)];
         assert_eq!(skipped(&log), expected);
     }
 
@@ -352,7 +355,9 @@ mod tests {
         let folder = Folder::new();
         // Lines that differ, so that half of the bytes holds about half of the lines.
         let text: String = (0..20_000u64)
-            .map(|n| LIKE.replace(":3}", &format!(":{}}}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
+            .map(|n| {
+                LIKE.replace(":3}", &format!(":{}}}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+            })
             .collect();
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(text.as_bytes()).unwrap();
@@ -376,7 +381,10 @@ mod tests {
         let folder = Folder::new();
         let missing = read_events(&[folder.path().join("none.jsonl")], 1.0).unwrap_err();
         assert_eq!(missing.kind, Kind::Missing);
-        assert_eq!(read_events(&[folder.path().to_owned()], 1.0).unwrap_err().kind, Kind::Malformed);
+        assert_eq!(
+            read_events(&[folder.path().to_owned()], 1.0).unwrap_err().kind,
+            Kind::Malformed
+        );
         let wide = folder.file("wide.jsonl", b"\xff\xfe{\0}\0");
         assert_eq!(read_events(&[wide], 1.0).unwrap_err().kind, Kind::Unsupported);
         let empty = read_events(&[folder.file("empty.jsonl", b"")], 0.0).unwrap();

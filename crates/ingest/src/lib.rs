@@ -6,6 +6,7 @@ pub mod import;
 pub mod manifest;
 pub mod timeline;
 
+mod check;
 mod explain;
 mod lines;
 mod tally;
@@ -14,8 +15,6 @@ mod tally;
 mod testing;
 
 pub use events::{EventLog, read_events};
-pub use import::{
-    DateOrder, ImportKind, ImportOptions, ImportReport, Imported, import, write_log,
-};
+pub use import::{DateOrder, ImportKind, ImportOptions, ImportReport, Imported, import, write_log};
 pub use manifest::{LoadedSession, Location, load_session, resolve};
 pub use timeline::{MeasuredPart, Timeline};

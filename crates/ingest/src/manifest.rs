@@ -3,17 +3,17 @@
 //! An error names the file, the line where it is known, the key, and what to write instead. What
 //! lets the job go on, such as a picture that is not there, is a warning.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use reprise_model::session::{EventsEntry, FileOr, OneOrMany, Product, RecordingEntry};
+use reprise_model::session::{EventsEntry, FileOr, Product, RecordingEntry};
 use reprise_model::session::{SellingPoint, SessionManifest};
-use reprise_model::{Error, Kind, MediaDuration, Result};
+use reprise_model::{Error, Kind, Result};
 use serde_json::json;
 
-use crate::explain::{Format, json_error, line_of_key, nearest, placed, toml_error};
+use crate::check::{self, Source};
+use crate::explain::{Format, json_error, toml_error};
 
 /// Largest manifest or product list in bytes, 16 MiB; a larger file is not one.
 pub const MANIFEST_MAX: u64 = 16 << 20;
@@ -69,7 +69,9 @@ pub fn resolve(base: &Path, uri: &str) -> Location {
         Some((scheme, path)) if scheme.eq_ignore_ascii_case("file") => {
             Location::File(PathBuf::from(path.strip_prefix("localhost").unwrap_or(path)))
         }
-        Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) => {
+        Some((scheme, _))
+            if scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) =>
+        {
             Location::Remote(uri.to_owned())
         }
         _ => Location::File(base.join(uri)),
@@ -101,15 +103,15 @@ pub fn load_session(path: &Path) -> Result<LoadedSession> {
         _ => PathBuf::from("."),
     };
     let source = Source { file: &file, text: &text };
-    check_names(&manifest, &source)?;
-    check_recordings(&mut manifest.recordings, &source)?;
-    check_events(manifest.events.as_ref(), &source)?;
-    let mut warnings = missing_files(&base, &manifest.overlays, "overlays", &source);
+    check::names(&manifest, &source)?;
+    check::recordings(&mut manifest.recordings, &source)?;
+    check::events(manifest.events.as_ref(), &source)?;
+    let mut warnings = check::missing_files(&base, &manifest.overlays, "overlays", &source);
     let products = match &manifest.products {
         None => Vec::new(),
         Some(FileOr::List(list)) => {
             // The session's own `id` comes before those of its products.
-            warnings.extend(check_products(list, &base, &source, 1)?);
+            warnings.extend(check::products(list, &base, &source, 1)?);
             list.clone()
         }
         Some(FileOr::File(name)) => {
@@ -119,29 +121,12 @@ pub fn load_session(path: &Path) -> Result<LoadedSession> {
             let list: Vec<Product> = serde_json::from_str(&list_text)
                 .map_err(|error| json_error(&list_file, &list_text, &error))?;
             let list_source = Source { file: &list_file, text: &list_text };
-            warnings.extend(check_products(&list, &base, &list_source, 0)?);
+            warnings.extend(check::products(&list, &base, &list_source, 0)?);
             list
         }
     };
     let digest_bytes = canonical(&manifest, &products);
     Ok(LoadedSession { manifest, path: path.to_owned(), base, products, digest_bytes, warnings })
-}
-
-/// A file and its text, for messages that name a line.
-struct Source<'a> {
-    file: &'a str,
-    text: &'a str,
-}
-
-impl Source<'_> {
-    /// An error at the `nth` place where `key` is given a value.
-    fn error(&self, kind: Kind, message: String, key: &str, nth: usize) -> Error {
-        placed(Error::new(kind, message), self.file, line_of_key(self.text, key, nth))
-    }
-
-    fn malformed(&self, message: String, key: &str, nth: usize) -> Error {
-        self.error(Kind::Malformed, message, key, nth)
-    }
 }
 
 fn read_text(path: &Path) -> Result<String> {
@@ -157,7 +142,8 @@ fn read_text(path: &Path) -> Result<String> {
         .read_to_end(&mut bytes)
         .map_err(|error| Error::io(name(), error))?;
     if bytes.len() as u64 > MANIFEST_MAX {
-        let message = format!("is larger than {MANIFEST_MAX} bytes; it is no manifest or product list");
+        let message =
+            format!("is larger than {MANIFEST_MAX} bytes; it is no manifest or product list");
         return Err(Error::new(Kind::Limit, message).in_file(name()));
     }
     match String::from_utf8(bytes) {
@@ -169,156 +155,6 @@ fn read_text(path: &Path) -> Result<String> {
             Err(Error::new(Kind::Malformed, message).in_file(name()).at_line(line as u64))
         }
     }
-}
-
-fn check_names(manifest: &SessionManifest, source: &Source) -> Result<()> {
-    if jiff::tz::TimeZone::get(&manifest.timezone).is_err() {
-        let zones: Vec<String> =
-            jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
-        let meant = nearest(&manifest.timezone, zones.iter().map(String::as_str));
-        let message = format!(
-            "`{}` is no known time zone; write {}, a name of the IANA database",
-            manifest.timezone,
-            meant.map_or("for example `Asia/Jakarta`".to_owned(), |name| format!("`{name}`")),
-        );
-        return Err(source.malformed(message, "timezone", 0));
-    }
-    let own = manifest.languages.iter().map(|tag| (tag, "languages"));
-    for (tag, key) in own.chain(manifest.language.iter().map(|tag| (tag, "language"))) {
-        if !is_language_tag(tag) {
-            let dashed = tag.replace('_', "-");
-            let advice = if is_language_tag(&dashed) {
-                format!("write `{dashed}`")
-            } else {
-                "write a BCP 47 tag, such as `id` or `pt-BR`".to_owned()
-            };
-            return Err(source.malformed(format!("`{tag}` is no language tag; {advice}"), key, 0));
-        }
-    }
-    Ok(())
-}
-
-/// Two or three letters, then subtags of one to eight letters or digits.
-fn is_language_tag(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    let primary = parts.next().unwrap_or_default();
-    (2..=3).contains(&primary.len())
-        && primary.bytes().all(|b| b.is_ascii_alphabetic())
-        && parts.all(|part| {
-            (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-        })
-}
-
-fn check_recordings(recordings: &mut [RecordingEntry], source: &Source) -> Result<()> {
-    if recordings.is_empty() {
-        let message = "no recording is named; add `[[recordings]]` with `uri` and `started_at`";
-        return Err(Error::new(Kind::Missing, message).in_file(source.file));
-    }
-    let mut seen = HashMap::new();
-    let mut lengths = 0;
-    for (index, entry) in recordings.iter().enumerate() {
-        if entry.uri.trim().is_empty() {
-            let message = "`uri` is empty; name the recording's file".to_owned();
-            return Err(source.malformed(message, "uri", index));
-        }
-        if seen.insert(entry.uri.as_str(), index).is_some() {
-            let message =
-                format!("the recording `{}` is named twice; remove one of the entries", entry.uri);
-            return Err(source.malformed(message, "uri", index));
-        }
-        if let Some(duration) = entry.duration_s {
-            if duration <= MediaDuration::ZERO {
-                let message = "`duration_s` must be above 0 seconds; remove it to have it measured";
-                return Err(source.malformed(message.to_owned(), "duration_s", lengths));
-            }
-            lengths += 1;
-        }
-    }
-    recordings.sort_by_key(|entry| entry.started_at);
-    Ok(())
-}
-
-fn check_events(events: Option<&EventsEntry>, source: &Source) -> Result<()> {
-    let Some(EventsEntry { log: OneOrMany(logs), bad_line_share_max }) = events else {
-        return Ok(());
-    };
-    if logs.is_empty() || logs.iter().any(|log| log.trim().is_empty()) {
-        let message = "`log` names no file; write for example `log = \"events.jsonl\"`".to_owned();
-        return Err(source.error(Kind::Missing, message, "log", 0));
-    }
-    if let Some(log) = logs.iter().enumerate().find_map(|(i, log)| logs[..i].contains(log).then_some(log)) {
-        let message = format!("the event log `{log}` is named twice; remove one");
-        return Err(source.malformed(message, "log", 0));
-    }
-    if !(0.0..=1.0).contains(bad_line_share_max) {
-        let message = "`bad_line_share_max` is a share; write a number from 0 to 1".to_owned();
-        return Err(source.malformed(message, "bad_line_share_max", 0));
-    }
-    Ok(())
-}
-
-/// Checks a product list; `ids_before` keys named `id` stand before those of the products.
-fn check_products(
-    products: &[Product],
-    base: &Path,
-    source: &Source,
-    ids_before: usize,
-) -> Result<Vec<Error>> {
-    let mut warnings = Vec::new();
-    let mut seen: HashMap<&str, &Product> = HashMap::new();
-    let mut currency = None;
-    for (index, product) in products.iter().enumerate() {
-        let nth = index + ids_before;
-        if product.id.trim().is_empty() {
-            let message = format!("the product \"{}\" has an empty `id`", product.title);
-            return Err(source.malformed(message, "id", nth));
-        }
-        if let Some(other) = seen.insert(&product.id, product) {
-            let message = format!(
-                "the product id `{}` is used twice, by \"{}\" and by \"{}\"; give one another id",
-                product.id, other.title, product.title
-            );
-            return Err(source.malformed(message, "id", nth));
-        }
-        let name = format!("product `{}`", product.id);
-        for (key, money) in [("price", product.price), ("unit_cost", product.unit_cost)] {
-            let Some(money) = money else { continue };
-            if money.value < rust_decimal::Decimal::ZERO {
-                let message = format!("{name}: `{key}` must not be negative");
-                return Err(source.malformed(message, "id", nth));
-            }
-            let first = *currency.get_or_insert(money.currency);
-            if first != money.currency {
-                let message = format!(
-                    "{name}: `{key}` is in {}, earlier prices in {first}; sums are kept per currency",
-                    money.currency
-                );
-                warnings.push(source.malformed(message, "id", nth));
-            }
-        }
-        if product.pictures.is_empty() {
-            let message = format!("{name} has no picture, so it cannot be looked for in the LIVE");
-            warnings.push(source.error(Kind::Missing, message, "id", nth));
-        }
-        warnings.extend(missing_files(base, &product.pictures, &name, source));
-    }
-    Ok(warnings)
-}
-
-/// A warning for each of `paths` that is not a file; they are what `owner` names.
-fn missing_files(base: &Path, paths: &[String], owner: &str, source: &Source) -> Vec<Error> {
-    let missing = paths.iter().filter_map(|name| match resolve(base, name).into_file() {
-        Ok(path) if path.is_file() => None,
-        Ok(path) => {
-            let message = format!("{owner}: the picture {} is not there", path.display());
-            Some(Error::new(Kind::Missing, message).in_file(source.file))
-        }
-        Err(error) => {
-            let message = format!("{owner}: {error}");
-            Some(Error::new(Kind::Unsupported, message).in_file(source.file))
-        }
-    });
-    missing.collect()
 }
 
 /// A URL as messages may show it: no user, no password, no query.
@@ -359,7 +195,8 @@ fn canonical(manifest: &SessionManifest, products: &[Product]) -> Vec<u8> {
     });
     let products = products.iter().map(
         |Product { id, title, price, unit_cost, brand, selling_points, pictures }| {
-            let points = selling_points.iter().map(|SellingPoint { text, unique }| json!([text, unique]));
+            let points =
+                selling_points.iter().map(|SellingPoint { text, unique }| json!([text, unique]));
             json!({
                 "id": id, "title": title, "price": price, "unit_cost": unit_cost, "brand": brand,
                 "selling_points": points.collect::<Vec<_>>(), "pictures": pictures,
@@ -458,21 +295,81 @@ log = ["events.jsonl"]
     fn errors_name_the_line_the_key_and_what_to_write() {
         let bad = |from: &str, to: &str| GOOD.replacen(from, to, 1);
         let m = Kind::Malformed;
-        fails(&bad("timezone", "time_zone"), "[]", m, Some(5), &["unknown key `time_zone`", "write `timezone`"]);
-        fails(&bad("timezone", "weather"), "[]", m, Some(5), &["unknown key `weather`", "`brands`"]);
-        fails(&bad("uri = \"a", "url = \"a"), "[]", m, Some(14), &["unknown key `url`", "write `uri`"]);
-        fails(&bad("seller = \"acme\"\n", ""), "[]", Kind::Missing, None, &["`seller` is missing", "seller = \"acme-beauty\""]);
-        fails(&bad("\"host-1\"", "7"), "[]", m, Some(3), &["`creator`", "integer `7`", "creator = \"host-1\""]);
-        fails(&bad("2026-11-20T13:00:03Z", "2026-11-20T13:00:03"), "[]", m, Some(10), &["`started_at`", "a time with a zone"]);
-        fails(&bad("Asia/Jakarta", "Asia/Djakarta"), "[]", m, Some(5), &["`Asia/Djakarta`", "write `Asia/Jakarta`"]);
+        fails(
+            &bad("timezone", "time_zone"),
+            "[]",
+            m,
+            Some(5),
+            &["unknown key `time_zone`", "write `timezone`"],
+        );
+        fails(
+            &bad("timezone", "weather"),
+            "[]",
+            m,
+            Some(5),
+            &["unknown key `weather`", "`brands`"],
+        );
+        fails(
+            &bad("uri = \"a", "url = \"a"),
+            "[]",
+            m,
+            Some(14),
+            &["unknown key `url`", "write `uri`"],
+        );
+        fails(
+            &bad("seller = \"acme\"\n", ""),
+            "[]",
+            Kind::Missing,
+            None,
+            &["`seller` is missing", "seller = \"acme-beauty\""],
+        );
+        fails(
+            &bad("\"host-1\"", "7"),
+            "[]",
+            m,
+            Some(3),
+            &["`creator`", "integer `7`", "creator = \"host-1\""],
+        );
+        fails(
+            &bad("2026-11-20T13:00:03Z", "2026-11-20T13:00:03"),
+            "[]",
+            m,
+            Some(10),
+            &["`started_at`", "a time with a zone"],
+        );
+        fails(
+            &bad("Asia/Jakarta", "Asia/Djakarta"),
+            "[]",
+            m,
+            Some(5),
+            &["`Asia/Djakarta`", "write `Asia/Jakarta`"],
+        );
         fails(&bad("pt-BR", "pt_BR"), "[]", m, Some(4), &["write `pt-BR`"]);
         fails(&bad("\"id\", ", "\"indonesian\", "), "[]", m, Some(4), &["`indonesian`", "BCP 47"]);
         fails(&bad("a.flv", "b.flv"), "[]", m, Some(14), &["`b.flv` is named twice"]);
         let second = GOOD.replace("duration_s = 600\n\n[events]", "duration_s = 0\n\n[events]");
         fails(&second, "[]", m, Some(16), &["`duration_s` must be above 0"]);
-        fails(&bad("[events]", "[events]\nbad_line_share_max = 5"), "[]", m, Some(19), &["from 0 to 1"]);
-        fails(&bad("[\"events.jsonl\"]", "[]"), "[]", Kind::Missing, Some(19), &["`log` names no file"]);
-        fails(&bad("id = \"evening\"", "id = \"../x\""), "[]", m, Some(1), &["`id`", "letters, digits"]);
+        fails(
+            &bad("[events]", "[events]\nbad_line_share_max = 5"),
+            "[]",
+            m,
+            Some(19),
+            &["from 0 to 1"],
+        );
+        fails(
+            &bad("[\"events.jsonl\"]", "[]"),
+            "[]",
+            Kind::Missing,
+            Some(19),
+            &["`log` names no file"],
+        );
+        fails(
+            &bad("id = \"evening\"", "id = \"../x\""),
+            "[]",
+            m,
+            Some(1),
+            &["`id`", "letters, digits"],
+        );
         fails("id = \"x", "[]", m, Some(1), &[]);
         let none = "id = \"a\"\nseller = \"s\"\ncreator = \"c\"\n";
         fails(none, "[]", Kind::Missing, None, &["[[recordings]]"]);
@@ -482,8 +379,20 @@ log = ["events.jsonl"]
     fn errors_of_the_product_list_name_its_file() {
         let bad = |from: &str, to: &str| PRODUCTS.replacen(from, to, 1);
         let m = Kind::Malformed;
-        fails(GOOD, &bad("p2", "p1"), m, Some(3), &["products.json", "`p1` is used twice", "\"Serum\"", "\"Toner\""]);
-        fails(GOOD, &bad("\"title\": \"Toner\"", "\"titel\": \"Toner\""), m, Some(3), &["`titel`", "write `title`"]);
+        fails(
+            GOOD,
+            &bad("p2", "p1"),
+            m,
+            Some(3),
+            &["products.json", "`p1` is used twice", "\"Serum\"", "\"Toner\""],
+        );
+        fails(
+            GOOD,
+            &bad("\"title\": \"Toner\"", "\"titel\": \"Toner\""),
+            m,
+            Some(3),
+            &["`titel`", "write `title`"],
+        );
         fails(GOOD, &bad("20.88\"", "cheap\""), m, Some(2), &["`value`", "20.88"]);
         fails(GOOD, &bad("\"20.88", "\"-1"), m, Some(2), &["`p1`", "`price` must not be negative"]);
         fails(GOOD, "[\n{", m, Some(2), &["is not JSON"]);
@@ -495,9 +404,14 @@ log = ["events.jsonl"]
     #[test]
     fn what_can_go_on_goes_on_with_a_warning() {
         let products = PRODUCTS
-            .replace("[\"p2.png\"]", "[\"nowhere.png\"], \"unit_cost\": {\"value\": 3, \"currency\": \"IDR\"}")
+            .replace(
+                "[\"p2.png\"]",
+                "[\"nowhere.png\"], \"unit_cost\": {\"value\": 3, \"currency\": \"IDR\"}",
+            )
             .replace(", \"pictures\": [\"p1.png\"]", "");
-        let session = load(&GOOD.replace("products =", "overlays = [\"card.png\"]\nproducts ="), &products).unwrap();
+        let session =
+            load(&GOOD.replace("products =", "overlays = [\"card.png\"]\nproducts ="), &products)
+                .unwrap();
         let texts: Vec<String> = session.warnings.iter().map(Error::to_string).collect();
         assert_eq!(texts.len(), 4, "{texts:?}");
         for (text, words) in texts.iter().zip([
@@ -531,7 +445,8 @@ log = ["events.jsonl"]
         assert_eq!(resolve(base, "/x.flv"), Location::File("/x.flv".into()));
         assert_eq!(resolve(base, "file:///x.flv"), Location::File("/x.flv".into()));
         assert_eq!(resolve(base, "s3://b/k"), Location::Remote("s3://b/k".into()));
-        let error = resolve(base, "https://me:pass@h.example/a.flv?token=t").into_file().unwrap_err();
+        let error =
+            resolve(base, "https://me:pass@h.example/a.flv?token=t").into_file().unwrap_err();
         assert_eq!(error.kind, Kind::Unsupported);
         let text = error.to_string();
         assert!(text.starts_with("https://h.example/a.flv: ") && !text.contains("pass"), "{text}");

@@ -13,13 +13,8 @@ const OTHERS: &str = "other reasons";
 pub(crate) struct Tally(Vec<Skipped>);
 
 impl Tally {
-    /// Counts one for `reason` at `file:line`.
+    /// Counts one for `reason` at `line` of `file`, of which the name is kept without its folders.
     pub(crate) fn add(&mut self, reason: &str, file: &str, line: u64) {
-        self.add_many(reason, 1, file, line);
-    }
-
-    /// Counts `count` for `reason`; the place is where they begin.
-    pub(crate) fn add_many(&mut self, reason: &str, count: u64, file: &str, line: u64) {
         let known = self.0.iter().position(|skipped| skipped.reason == reason);
         let index = known.unwrap_or_else(|| {
             let reason = if self.0.len() < REASONS { reason } else { OTHERS };
@@ -30,9 +25,11 @@ impl Tally {
             self.0.len() - 1
         });
         if let Some(skipped) = self.0.get_mut(index) {
-            skipped.count += count;
+            skipped.count += 1;
             if skipped.examples.len() < EXAMPLES {
-                skipped.examples.push(format!("{file}:{line}"));
+                // Counts are published; where a file lies on this machine is nobody's business.
+                let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+                skipped.examples.push(format!("{name}:{line}"));
             }
         }
     }
@@ -71,7 +68,7 @@ mod tests {
     fn reasons_are_counted_and_bounded() {
         let mut tally = Tally::default();
         for line in 1..=1000 {
-            tally.add("again", "f", line);
+            tally.add("again", "/home/f", line);
             tally.add(&format!("reason {line}"), "f", line);
         }
         assert_eq!(tally.total(), 2000);

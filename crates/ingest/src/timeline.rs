@@ -171,7 +171,10 @@ mod tests {
         let inside = WallTime::parse("2026-11-20T12:00:36.192Z").unwrap();
         assert_eq!(line.media_time(inside).seconds(), 33.192);
         assert_eq!(line.wall_time(line.media_time(inside)), inside);
-        assert_eq!(line.media_time(WallTime::parse("2026-11-20T12:00:00Z").unwrap()).seconds(), -3.0);
+        assert_eq!(
+            line.media_time(WallTime::parse("2026-11-20T12:00:00Z").unwrap()).seconds(),
+            -3.0
+        );
         let found = line.locate(Span::from_seconds(-5.0, 10.0));
         assert_eq!(found, [(0, Span::from_seconds(0.0, 10.0))]);
     }

@@ -38,7 +38,8 @@ fn orders(imported: &Imported) -> Vec<&Order> {
 }
 
 fn small(rows: &str, options: &ImportOptions) -> Result<Imported> {
-    let header = "Order ID,Order Status,SKU ID,Quantity,SKU Subtotal After Discount,Created Time,Paid Time";
+    let header =
+        "Order ID,Order Status,SKU ID,Quantity,SKU Subtotal After Discount,Created Time,Paid Time";
     import_bytes(ImportKind::Orders, format!("{header}\n{rows}"), options)
 }
 
@@ -50,7 +51,10 @@ fn amounts(imported: &Imported) -> Vec<String> {
 fn the_export_becomes_events_with_totals() {
     let imported = import_bytes(ImportKind::Orders, EXPORT, &options()).unwrap();
     let report = &imported.report;
-    assert_eq!(amounts(&imported), ["129000 IDR", "50500 IDR", "64500 IDR", "64500 IDR", "64500 IDR"]);
+    assert_eq!(
+        amounts(&imported),
+        ["129000 IDR", "50500 IDR", "64500 IDR", "64500 IDR", "64500 IDR"]
+    );
     let first = orders(&imported)[0];
     assert_eq!(first.order_id, "576461413038785752");
     assert_eq!(first.product_id.as_deref(), Some("S-1"), "the name that the session uses");
@@ -66,11 +70,17 @@ fn the_export_becomes_events_with_totals() {
     assert_eq!((totals.cancelled, totals.refunded, totals.unpaid), (1, 1, 1));
     assert_eq!(totals.gross_gmv[0].to_string(), "373000 IDR");
     assert_eq!(totals.net_gmv[0].to_string(), "179500 IDR");
-    let expected = [("not of the LIVE's time or products".to_owned(), 2), ("the same row again".to_owned(), 1)];
+    let expected = [
+        ("not of the LIVE's time or products".to_owned(), 2),
+        ("the same row again".to_owned(), 1),
+    ];
     assert_eq!(skipped(&imported), expected);
     assert_eq!(report.rows, 8);
     assert_eq!(report.rows, report.taken + report.skipped.iter().map(|s| s.count).sum::<u64>());
-    assert!(report.notes.iter().any(|note| note.ends_with("row 2 describes the columns")), "{report:?}");
+    assert!(
+        report.notes.iter().any(|note| note.ends_with("row 2 describes the columns")),
+        "{report:?}"
+    );
     assert!(report.skipped[0].examples[0].ends_with("export.csv:10"), "{:?}", report.skipped);
 }
 
@@ -91,9 +101,14 @@ fn nothing_of_the_buyers_is_written_anywhere() {
         data,
         EXPORT.replace("Created Time", "Made"),
         EXPORT.replace("Quantity,", "Units,").replace("Recipient", "Quantity"),
-        EXPORT.replace("Order Status", "State").replace("Recipient", "Order Status").replace("Paid Time", "P"),
+        EXPORT
+            .replace("Order Status", "State")
+            .replace("Recipient", "Order Status")
+            .replace("Paid Time", "P"),
         EXPORT.replace("Created Time", "x").replace("Phone #", "Created Time"),
-        EXPORT.replace("SKU Subtotal After Discount", "x").replace("Recipient", "SKU Subtotal After Discount"),
+        EXPORT
+            .replace("SKU Subtotal After Discount", "x")
+            .replace("Recipient", "SKU Subtotal After Discount"),
         EXPORT.replace("Completed,", "Completed,,,,,,,,"),
     ];
     for text in bad {
@@ -142,7 +157,8 @@ fn separators_and_encodings_are_found_out() {
         assert_eq!(amounts(&imported), ["1299000.00 IDR"], "{shown}");
         assert_eq!(orders(&imported)[0].order_id, "1", "{shown}");
     }
-    let latin = table.replace("Paid", "x").replace("SKU ID", "SKU ID;N\u{e9}").replace(";9;", ";9;\u{e9};");
+    let latin =
+        table.replace("Paid", "x").replace("SKU ID", "SKU ID;N\u{e9}").replace(";9;", ";9;\u{e9};");
     let latin: Vec<u8> = latin.chars().map(|c| c as u8).collect();
     let error = import_bytes(ImportKind::Orders, latin, &evening()).unwrap_err();
     assert!(error.to_string().contains("status"), "{error}");
@@ -152,14 +168,46 @@ fn separators_and_encodings_are_found_out() {
 fn a_spreadsheet_reads_as_the_text_does() {
     // 2026-11-20 19:05:33 as days since 1899-12-30.
     let serial = 46346.0 + (19.0 * 3600.0 + 5.0 * 60.0 + 33.0) / 86400.0;
-    let header = [C::T("Order ID"), C::T("Order Status"), C::T("SKU ID"), C::T("Quantity"), C::T("SKU Subtotal After Discount"), C::T("Created Time"), C::T("Recipient")];
+    let header = [
+        C::T("Order ID"),
+        C::T("Order Status"),
+        C::T("SKU ID"),
+        C::T("Quantity"),
+        C::T("SKU Subtotal After Discount"),
+        C::T("Created Time"),
+        C::T("Recipient"),
+    ];
     let bytes = xlsx(&[
         &[&[C::T("Notes")]],
         &[
             &header,
-            &[C::T("Unique"), C::T("Status"), C::T("Unique"), C::T("Count"), C::T("Sum"), C::T("When"), C::T("Who")],
-            &[C::T("576461413038785752"), C::T("Completed"), C::N(9.0), C::N(2.0), C::N(41.760000000000005), C::D(serial), C::T("Jane Doe")],
-            &[C::N(576461413038785752.0), C::T("Completed"), C::N(9.0), C::N(2.0), C::N(41.76), C::D(serial), C::T("Jane Doe")],
+            &[
+                C::T("Unique"),
+                C::T("Status"),
+                C::T("Unique"),
+                C::T("Count"),
+                C::T("Sum"),
+                C::T("When"),
+                C::T("Who"),
+            ],
+            &[
+                C::T("576461413038785752"),
+                C::T("Completed"),
+                C::N(9.0),
+                C::N(2.0),
+                C::N(41.760000000000005),
+                C::D(serial),
+                C::T("Jane Doe"),
+            ],
+            &[
+                C::N(576461413038785752.0),
+                C::T("Completed"),
+                C::N(9.0),
+                C::N(2.0),
+                C::N(41.76),
+                C::D(serial),
+                C::T("Jane Doe"),
+            ],
             &[C::E, C::E, C::E],
             &[C::T("7"), C::T("Completed"), C::N(9.0), C::N(1.5), C::N(41.76), C::D(serial), C::E],
         ],
@@ -246,11 +294,8 @@ fn a_zone_in_the_header_and_changes_of_clocks() {
                  1,Paid,9,1,10,2026-11-20 12:05:33\n";
     let imported = import_bytes(ImportKind::Orders, table, &evening()).unwrap();
     assert_eq!(imported.events[0].at, at("2026-11-20T12:05:33Z"));
-    let autumn = ImportOptions {
-        timezone: "America/New_York".to_owned(),
-        whole_shop: true,
-        ..evening()
-    };
+    let autumn =
+        ImportOptions { timezone: "America/New_York".to_owned(), whole_shop: true, ..evening() };
     let rows = "1,Paid,9,1,10,2026-11-01 01:30:00,\n2,Paid,9,1,10,2026-11-01 03:30:00,\n";
     let imported = small(rows, &autumn).unwrap();
     assert_eq!(imported.report.taken, 1);
@@ -260,7 +305,9 @@ fn a_zone_in_the_header_and_changes_of_clocks() {
 #[test]
 fn repeats_across_rows_and_files() {
     let header = "Order ID,Order Status,SKU ID,Product ID,Quantity,SKU Subtotal After Discount,Created Time\n";
-    let early = format!("{header}1,Unpaid,9,p,1,10,2026-11-20 19:05:33\n2,Paid,9,p,1,10,2026-11-20 19:05:33\n2,Paid,9,p,2,20,2026-11-20 19:05:33\n2,Paid,8,p,1,5,2026-11-20 19:05:33\n");
+    let early = format!(
+        "{header}1,Unpaid,9,p,1,10,2026-11-20 19:05:33\n2,Paid,9,p,1,10,2026-11-20 19:05:33\n2,Paid,9,p,2,20,2026-11-20 19:05:33\n2,Paid,8,p,1,5,2026-11-20 19:05:33\n"
+    );
     let late = format!("{header}1,Completed,9,p,1,10,2026-11-20 19:05:33\n");
     let folder = Folder::new();
     let files = [folder.file("early.csv", early), folder.file("late.csv", late)];
@@ -291,14 +338,22 @@ fn columns_can_be_named() {
     let table = "Ref,Zustand,SKU ID,Menge,Summe,Created Time,Recipient\n1,Storniert,9,1,10,2026-11-20 19:05:33,Jane\n";
     let error = import_bytes(ImportKind::Orders, table, &evening()).unwrap_err();
     assert_eq!(error.kind, Kind::Missing);
-    assert!(error.to_string().contains("`order_id`") && !error.to_string().contains("Jane"), "{error}");
+    assert!(
+        error.to_string().contains("`order_id`") && !error.to_string().contains("Jane"),
+        "{error}"
+    );
     let columns = [("order_id", "Ref"), ("status", "Zustand"), ("amount", "summe")];
-    let columns: Vec<(String, String)> = columns.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+    let columns: Vec<(String, String)> =
+        columns.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
     let named = ImportOptions { columns: columns.clone(), ..evening() };
     let imported = import_bytes(ImportKind::Orders, table, &named).unwrap();
     assert_eq!(orders(&imported)[0].status, OrderStatus::Cancelled);
-    assert!(imported.report.columns_used.iter().any(|c| c.field == "order_id" && c.column == "Ref"));
-    for (field, column, kind) in [("order", "Ref", Kind::Usage), ("order_id", "Nowhere", Kind::Missing)] {
+    assert!(
+        imported.report.columns_used.iter().any(|c| c.field == "order_id" && c.column == "Ref")
+    );
+    for (field, column, kind) in
+        [("order", "Ref", Kind::Usage), ("order_id", "Nowhere", Kind::Missing)]
+    {
         let columns = vec![(field.to_owned(), column.to_owned())];
         let wrong = ImportOptions { columns, ..evening() };
         assert_eq!(import_bytes(ImportKind::Orders, table, &wrong).unwrap_err().kind, kind);

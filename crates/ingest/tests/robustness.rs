@@ -7,7 +7,7 @@ use common::{C, Folder, evening, xlsx};
 use reprise_ingest::import::{ImportKind, import};
 use reprise_ingest::{load_session, read_events};
 
-const ROUNDS: usize = 400;
+const ROUNDS: usize = 150;
 
 /// Reproducible numbers (xorshift).
 struct Dice(u64);
@@ -55,7 +55,14 @@ fn seeds() -> Vec<Vec<u8>> {
     let analytics = "Time\tGMV\tLikes\n11/20/2026 7:05 PM\t$1,234.50\t12\n";
     let session = "id = \"a\"\nseller = \"s\"\ncreator = \"c\"\nlanguage = \"id\"\n[[recordings]]\nuri = \"é.flv\"\nstarted_at = 2026-11-20T12:00:03Z\n[[products]]\nid = \"p\"\ntitle = \"A\"\nprice = { value = \"1\", currency = \"USD\" }\n";
     let sheet = xlsx(&[&[
-        &[C::T("Order ID"), C::T("Order Status"), C::T("SKU ID"), C::T("Quantity"), C::T("SKU Subtotal After Discount"), C::T("Created Time")],
+        &[
+            C::T("Order ID"),
+            C::T("Order Status"),
+            C::T("SKU ID"),
+            C::T("Quantity"),
+            C::T("SKU Subtotal After Discount"),
+            C::T("Created Time"),
+        ],
         &[C::N(1.0), C::T("Paid"), C::N(9.0), C::N(2.0), C::N(41.76), C::D(46346.8)],
     ]]);
     let wide = orders.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -95,8 +102,15 @@ fn damaged_files_never_panic() {
 fn arbitrary_bytes_never_panic() {
     let folder = Folder::new();
     let mut dice = Dice(42);
-    let starts: [&[u8]; 7] =
-        [b"", b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xff\xfe", b"{", b"Time,User,Text\n"];
+    let starts: [&[u8]; 7] = [
+        b"",
+        b"\x1f\x8b\x08\0",
+        b"\x28\xb5\x2f\xfd",
+        b"PK\x03\x04",
+        b"\xff\xfe",
+        b"{",
+        b"Time,User,Text\n",
+    ];
     for round in 0..ROUNDS {
         let mut bytes = starts[round % starts.len()].to_vec();
         bytes.extend((0..dice.below(300)).map(|_| dice.below(256) as u8));

@@ -45,10 +45,12 @@ fn comments_keep_text_and_a_hash_of_the_user() {
     assert_eq!(imported.report.taken, 4, "one may write the same twice");
     let report = &imported.report;
     assert_eq!(report.rows, report.taken + report.skipped.iter().map(|s| s.count).sum::<u64>());
-    let expected = [("not of the LIVE's time", 1), ("the time cannot be read", 1), ("has no text", 1)];
+    let expected =
+        [("not of the LIVE's time", 1), ("the time cannot be read", 1), ("has no text", 1)];
     let found = skipped(&imported);
     assert_eq!(found.iter().map(|(r, n)| (r.as_str(), *n)).collect::<Vec<_>>(), expected);
-    let written = serde_json::to_string(&imported.events).unwrap() + &serde_json::to_string(report).unwrap();
+    let written =
+        serde_json::to_string(&imported.events).unwrap() + &serde_json::to_string(report).unwrap();
     assert!(!written.contains("jane") && !written.contains("0812"), "{written}");
     let other_key = ImportOptions { user_key: [8; 32], ..evening() };
     let other = import_bytes(ImportKind::Comments, table, &other_key).unwrap();
@@ -59,7 +61,10 @@ fn comments_keep_text_and_a_hash_of_the_user() {
 fn a_second_file_of_the_same_comments_adds_nothing() {
     let folder = Folder::new();
     let table = "time;user;text\n2026-11-20 19:05:33;a;hi\n2026-11-20 19:05:33;a;hi\n";
-    let files = [folder.file("1.csv", table), folder.file("2.csv", format!("{table}2026-11-20 19:06:33;b;new\n"))];
+    let files = [
+        folder.file("1.csv", table),
+        folder.file("2.csv", format!("{table}2026-11-20 19:06:33;b;new\n")),
+    ];
     let imported = import(ImportKind::Comments, &files, &evening()).unwrap();
     assert_eq!((imported.report.taken, imported.report.rows), (3, 5));
 }
@@ -88,7 +93,10 @@ fn minutes_are_read_from_text_and_spreadsheets() {
     assert!(found.contains(&("not of the LIVE's time".to_owned(), 1)), "{found:?}");
 
     let noon = 46346.0 + 19.0 / 24.0;
-    let sheet = xlsx(&[&[&[C::T("Time"), C::T("GMV"), C::T("Viewers")], &[C::D(noon), C::N(20.88), C::N(50.0)]]]);
+    let sheet = xlsx(&[&[
+        &[C::T("Time"), C::T("GMV"), C::T("Viewers")],
+        &[C::D(noon), C::N(20.88), C::N(50.0)],
+    ]]);
     let dollars = ImportOptions { currency: Currency::parse("USD"), ..evening() };
     let imported = import_bytes(ImportKind::Analytics, sheet, &dollars).unwrap();
     let EventKind::Minute(minute) = &imported.events[0].kind else { panic!() };
@@ -135,14 +143,27 @@ not json
     assert_eq!(comment(&imported, 1).1, "yes @…");
     assert_eq!(comment(&imported, 0).0, comment(&imported, 1).0, "one user in either form");
     assert_eq!(kinds[2], &EventKind::Like { count: 15 });
-    assert_eq!(kinds[3], &EventKind::Gift { count: 3, value: Some(serde_json::json!({"diamonds": 15})) });
+    assert_eq!(
+        kinds[3],
+        &EventKind::Gift { count: 3, value: Some(serde_json::json!({"diamonds": 15})) }
+    );
     assert_eq!(kinds[4], &EventKind::Gift { count: 1, value: None });
-    assert_eq!(kinds[5], &EventKind::Viewers { concurrent: None, entered: Some(1), impressions: None });
-    assert_eq!(kinds[6], &EventKind::Viewers { concurrent: Some(630), entered: None, impressions: None });
+    assert_eq!(
+        kinds[5],
+        &EventKind::Viewers { concurrent: None, entered: Some(1), impressions: None }
+    );
+    assert_eq!(
+        kinds[6],
+        &EventKind::Viewers { concurrent: Some(630), entered: None, impressions: None }
+    );
     assert_eq!(kinds[7], &EventKind::Follow { count: 1 });
     assert_eq!(kinds[8], &EventKind::Share { count: 1 });
     assert_eq!(kinds.len(), 9);
-    assert_eq!(imported.events[6].at, at("2026-11-20T12:05:40Z"), "times without a zone take the set one");
+    assert_eq!(
+        imported.events[6].at,
+        at("2026-11-20T12:05:40Z"),
+        "times without a zone take the set one"
+    );
     assert_eq!(imported.events[5].at, at("2026-11-20T12:05:39.5Z"));
     let found = skipped(&imported);
     for (reason, count) in [
@@ -193,4 +214,23 @@ fn other_files_are_refused_with_what_to_do() {
     assert_eq!(import_bytes(ImportKind::Orders, "", &backwards).unwrap_err().kind, Kind::Usage);
     let unknown = "likes".parse::<ImportKind>().unwrap_err().to_string();
     assert!(unknown.contains("`orders`, `comments`, `analytics`, `chat`"), "{unknown}");
+}
+
+#[test]
+fn a_small_file_cannot_become_a_large_one() {
+    // 600 MiB of spaces in a few MiB of ZIP.
+    let mut part = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    let spaces = vec![b' '; 1 << 20];
+    for _ in 0..600 {
+        part.write_all(&spaces).unwrap();
+    }
+    let bytes = common::zip_of_one("xl/sharedStrings.xml", &part.finish().unwrap());
+    assert!(bytes.len() < 4 << 20);
+    let error = import_bytes(ImportKind::Orders, bytes, &evening()).unwrap_err();
+    assert_eq!(error.kind, Kind::Limit, "{error}");
+    // More rows than a spreadsheet can have.
+    let rows =
+        format!("Time,Likes\n2026-11-20 19:00,1\n{}", "2026-11-20 19:00,1\n".repeat(1 << 20));
+    let error = import_bytes(ImportKind::Analytics, rows, &evening()).unwrap_err();
+    assert_eq!(error.kind, Kind::Limit, "{error}");
 }

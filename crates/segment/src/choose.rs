@@ -148,7 +148,7 @@ fn window(found: &Found, allowed: &[Span], settings: &Settings) -> Option<Span> 
                 continue;
             }
             let end = (start + length).min(cause.density.len());
-            let gain = sums[end] - sums[start] - SECOND_COST * length as f64;
+            let gain = sums[end] - sums[start] - crate::knob("COST", 0.008) * length as f64;
             if choice.is_none_or(|(best, _, _)| gain > best + 1e-12) {
                 choice = Some((gain, from_s, to_s));
             }

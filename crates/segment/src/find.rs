@@ -16,6 +16,9 @@ const FINE_S: usize = 420;
 /// Two causes of one long stretch lie at least so far apart, seconds.
 const APART_S: usize = 30;
 
+/// Without pins, the orders' lag is measured so far around what was found, seconds.
+const LISTEN_S: usize = 75;
+
 /// Evidence that a cause in a stretch without pins must have, nats.
 const UNPINNED_LLR: f64 = 3.0;
 
@@ -48,8 +51,6 @@ pub(crate) struct Found {
     pub cause: Cause,
     /// Index of the channel, amount credited.
     pub credited: Vec<(usize, f64)>,
-    /// Evidence in the orders alone, nats.
-    pub order_llr: f64,
 }
 
 /// Everything that the search yields.
@@ -67,15 +68,22 @@ pub(crate) fn search(log: &Log, signals: &Signals, settings: &Settings) -> Findi
     let stretches = stretches(log, signals);
 
     let (roles, mut channels) = channels(signals, &lags, settings, None);
-    let witnesses = witnesses(&stretches, &roles, &channels);
-    lag::from_orders(&witnesses, settings, &mut lags);
-    set_kernels(&roles, &mut channels, &lags);
-
-    let first = pass(&stretches, &roles, &channels, None);
+    let mut first = Vec::new();
+    for _ in 0..2 {
+        // Without pins, what the round before found says where to listen.
+        let witnesses = witnesses(&stretches, &first, &roles, &channels);
+        lag::from_orders(&witnesses, settings, &mut lags);
+        set_kernels(&roles, &mut channels, &lags);
+        first = pass(&stretches, &roles, &channels, None);
+        drop_overlapping(&mut first);
+        if !log.pins.is_empty() {
+            break;
+        }
+    }
     let explained = explained(&roles, &channels, &first);
     let (_, mut channels) = self::channels(signals, &lags, settings, Some(&explained));
     // With baseline and overdispersion now known, the lag is measured once more.
-    let witnesses = self::witnesses(&stretches, &roles, &channels);
+    let witnesses = witnesses(&stretches, &first, &roles, &channels);
     lag::from_orders(&witnesses, settings, &mut lags);
     set_kernels(&roles, &mut channels, &lags);
     let mut found = pass(&stretches, &roles, &channels, Some((&first, &explained)));
@@ -178,7 +186,7 @@ fn channels(
 fn stretches(log: &Log, signals: &Signals) -> Vec<Stretch> {
     let mut out = Vec::new();
     let mut covered_to = 0usize;
-    let mut gap = |out: &mut Vec<Stretch>, from: usize, to: usize| {
+    let gap = |out: &mut Vec<Stretch>, from: usize, to: usize| {
         if to > from + LENGTHS[0] {
             out.push(Stretch { from, to, product: None, pinned: false, flash: None });
         }
@@ -234,16 +242,26 @@ fn speaking(stretch: &Stretch, roles: &[Role]) -> Vec<usize> {
 
 fn witnesses<'a>(
     stretches: &[Stretch],
+    placed: &[Placed],
     roles: &[Role],
     channels: &'a [Channel],
 ) -> Vec<Witness<'a>> {
     const MOST: usize = 80;
     let mut out: Vec<(usize, Witness<'a>)> = Vec::new();
-    for stretch in stretches.iter().filter(|stretch| stretch.pinned) {
+    let around = placed.iter().filter(|p| !stretches[p.stretch].pinned).map(|p| {
+        let (from, to) = (p.cause.start, p.cause.start + p.cause.length);
+        let within = &stretches[p.stretch];
+        Stretch {
+            from: from.saturating_sub(LISTEN_S).max(within.from),
+            to: (to + LISTEN_S).min(within.to),
+            ..within.clone()
+        }
+    });
+    for stretch in stretches.iter().filter(|stretch| stretch.pinned).cloned().chain(around) {
         if stretch.to - stretch.from > 2 * FINE_S {
             continue;
         }
-        let speaking = speaking(stretch, roles);
+        let speaking = speaking(&stretch, roles);
         let Some(&orders) = speaking
             .iter()
             .find(|&&i| roles[i] == Role::Orders(stretch.product) && stretch.product.is_some())
@@ -261,7 +279,6 @@ fn witnesses<'a>(
                 .filter(|&&i| !matches!(roles[i], Role::Orders(_)))
                 .map(|&i| &channels[i])
                 .collect();
-            let stretch = stretch.clone();
             out.push((count, Witness { stretch, orders: &channels[orders], others }));
         }
     }
@@ -345,8 +362,8 @@ fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
     }
     let size = stretch.to.saturating_sub(stretch.from);
     if size <= FINE_S {
-        let tried = try_windows(stretch, heard, 1 + size / 250);
-        return cause(stretch, &tried, 1.0).into_iter().collect();
+        let tried = try_windows(stretch, heard, 1 + size / 150);
+        return cause(stretch, &tried, crate::knob("HEAT", 1.0)).into_iter().collect();
     }
     let tried = try_windows(stretch, heard, 3);
     let mut order: Vec<usize> = (0..tried.len()).filter(|&i| tried[i].llr > UNPINNED_LLR).collect();
@@ -372,7 +389,7 @@ fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
                 to: (end + 30).min(stretch.to),
                 ..stretch.clone()
             };
-            cause(&near, &try_windows(&near, heard, 1), 1.0)
+            cause(&near, &try_windows(&near, heard, 1), crate::knob("HEAT", 1.0))
         })
         .collect()
 }
@@ -479,7 +496,6 @@ fn credit(roles: &[Role], channels: &[Channel], placed: Vec<Placed>) -> Vec<Foun
         .map(|(k, p)| Found {
             cause: p.cause,
             credited: (0..roles.len()).map(|i| (i, all[i][k])).filter(|(_, a)| *a > 0.0).collect(),
-            order_llr: p.order_llr,
         })
         .collect()
 }

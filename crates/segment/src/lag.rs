@@ -231,7 +231,7 @@ pub(crate) fn from_orders(witnesses: &[Witness<'_>], settings: &Settings, lags: 
     let mut react_s = 4.0;
     while delay_s + react_s <= settings.order_lag_max_s {
         grid.push((delay_s, react_s));
-        react_s *= 1.12;
+        react_s *= 1.15;
     }
     if witnesses.is_empty() || grid.is_empty() {
         return;

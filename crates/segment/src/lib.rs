@@ -180,3 +180,5 @@ fn signals(log: &Log, series: &Series, seconds: usize, margin: usize) -> find::S
     }
     find::Signals { seconds, exposure, orders, by_product, chat, clicks }
 }
+
+pub(crate) fn knob(n: &str, d: f64) -> f64 { std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d) }

@@ -48,12 +48,11 @@ pub(crate) struct Comment {
     pub entry: bool,
 }
 
-/// A count with its time, and the product where it has one.
+/// A count with its time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Count {
     pub at_s: f64,
     pub count: f64,
-    pub product: Option<usize>,
 }
 
 /// A stretch in seconds with what it is about.
@@ -453,7 +452,7 @@ impl<'e> Reader<'_, 'e> {
     }
 
     fn count(&mut self, at_s: f64, event: &'e Event) {
-        let plain = |count: u64| Count { at_s, count: count as f64, product: None };
+        let plain = |count: u64| Count { at_s, count: count as f64 };
         match &event.kind {
             EventKind::Order(order) => {
                 let key = (order.order_id.as_str(), order.product_id.as_deref());
@@ -490,8 +489,9 @@ impl<'e> Reader<'_, 'e> {
             EventKind::Follow { count } => self.log.follows.push(plain(*count)),
             EventKind::Gift { count, .. } => self.log.gifts.push(plain(*count)),
             EventKind::ProductClick { product_id, count } => {
-                let product = self.maybe(product_id.as_ref());
-                self.log.clicks.push(Count { at_s, count: *count as f64, product });
+                // Known from here on, even where nobody ordered it.
+                let _ = self.maybe(product_id.as_ref());
+                self.log.clicks.push(plain(*count));
             }
             EventKind::Minute(minute) => self.log.minutes.push((at_s, minute.clone())),
             _ => {}

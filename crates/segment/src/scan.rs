@@ -70,19 +70,23 @@ impl Channel {
         let base = |second: usize| {
             (self.base[second] * self.share + credit.map_or(0.0, |c| c[second])).max(1e-9)
         };
+        let mut total = 0.0;
+        let mut slope = -seen;
         let terms: Vec<(f64, f64)> = events
             .iter()
             .filter_map(|&(second, n)| {
                 let h = response[second - start];
-                (h > 0.0).then(|| (n, h / base(second)))
+                let ratio = h / base(second);
+                slope += n * ratio;
+                total += n;
+                (h > 0.0).then_some((n, ratio))
             })
             .collect();
-        let slope = |a: f64| terms.iter().map(|(n, r)| n * r / (1.0 + a * r)).sum::<f64>() - seen;
-        if terms.is_empty() || slope(0.0) <= 0.0 {
+        if slope <= 0.0 {
             return Fit::default();
         }
         // Newton on a decreasing convex slope, kept between the bounds.
-        let (mut low, mut high) = (0.0, terms.iter().map(|(n, _)| n).sum::<f64>() / seen);
+        let (mut low, mut high) = (0.0, total / seen);
         let mut amount = high;
         for _ in 0..12 {
             let (mut first, mut second) = (-seen, 0.0);
@@ -96,7 +100,7 @@ impl Channel {
             if !(next > low && next < high) {
                 next = 0.5 * (low + high);
             }
-            let done = (next - amount).abs() < 0.005 * amount;
+            let done = (next - amount).abs() < 0.02 * amount;
             amount = next;
             if done {
                 break;
@@ -179,7 +183,6 @@ fn prior(stretch: &Stretch, start: usize, seconds: usize) -> f64 {
 #[derive(Clone, Debug)]
 pub(crate) struct Cause {
     pub product: Option<usize>,
-    pub pinned: bool,
     /// Evidence of the best window, nats.
     pub llr: f64,
     /// Best window.
@@ -223,7 +226,6 @@ pub(crate) fn cause(stretch: &Stretch, tried: &[Tried], heat: f64) -> Option<Cau
     density.iter_mut().for_each(|d| *d /= total);
     Some(Cause {
         product: stretch.product,
-        pinned: stretch.pinned,
         llr: best.llr,
         start: best.start,
         length: LENGTHS[best.length],

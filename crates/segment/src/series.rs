@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn batches_are_spread_over_the_time_before() {
-        let counts = [10.0, 20.0].map(|at_s| Count { at_s, count: 5.0, product: None });
+        let counts = [10.0, 20.0].map(|at_s| Count { at_s, count: 5.0 });
         let out = spread(&counts, 30);
         assert!((out.iter().sum::<f64>() - 10.0).abs() < 1e-9);
         assert_eq!((out[3], out[15], out[20]), (0.5, 0.5, 0.0));

@@ -19,6 +19,9 @@ const ROUNDS: usize = 14;
 /// A word is learned from where it occurs at least so often.
 const LEAST: usize = 4;
 
+/// Comments that weigh less count as nothing.
+const LEAST_WEIGHT: f64 = 0.03;
+
 /// Greetings: words that come almost only in the first so many seconds.
 const GREETING_S: f64 = 180.0;
 const GREETING_SHARE: f64 = 0.6;
@@ -97,6 +100,8 @@ pub(crate) fn weights(comments: &[Comment], seconds: usize) -> Vec<f64> {
     let (mut first, mut second) = (0.0, 0.0);
     for k in 0..live.len() {
         let weight = share * ratio[k] / (share * ratio[k] + 1.0 - share);
+        // Plain chatter is left out altogether: it says nothing and takes time.
+        let weight = if weight < LEAST_WEIGHT { 0.0 } else { weight };
         out[live[k]] = weight;
         first += weight;
         second += weight * weight;

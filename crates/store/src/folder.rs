@@ -21,7 +21,7 @@ use crate::{Entry, Key, ObjectStore, PutOptions};
 const TEMPORARY_AGE_MIN: Duration = Duration::from_secs(60);
 
 /// How often a write is begun anew when a sweep or a removal took its temporary or its folder.
-const ATTEMPTS_MAX: u32 = 8;
+const ATTEMPTS_MAX: u32 = 32;
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -138,8 +138,11 @@ impl FolderStore {
                 Err(error) => return Err(error),
                 Ok(placed) => {
                     drop(temporary);
-                    sync_folder(parent_of(&path))?;
-                    return Ok(placed);
+                    return match sync_folder(parent_of(&path)) {
+                        // Someone removed the object and its folder meanwhile: it was there.
+                        Err(error) if error.kind == Kind::Missing => Ok(placed),
+                        other => other.map(|()| placed),
+                    };
                 }
             }
         }

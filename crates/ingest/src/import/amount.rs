@@ -107,9 +107,9 @@ fn marked(mark: &str, stated: Option<Currency>) -> Result<Currency, Fault> {
         "₺" => code("TRY"),
         "zł" => code("PLN"),
         // These are written for several currencies.
-        "$" => one_of(&[
-            "USD", "SGD", "AUD", "CAD", "NZD", "HKD", "TWD", "MXN", "CLP", "COP", "ARS",
-        ]),
+        "$" => {
+            one_of(&["USD", "SGD", "AUD", "CAD", "NZD", "HKD", "TWD", "MXN", "CLP", "COP", "ARS"])
+        }
         "¥" | "￥" => one_of(&["JPY", "CNY"]),
         "kr" => one_of(&["SEK", "NOK", "DKK", "ISK"]),
         _ if mark.len() == 3 && mark.bytes().all(|b| b.is_ascii_uppercase()) => code(mark),
@@ -174,7 +174,8 @@ fn ungrouped(text: &str, separators: &[char]) -> Option<String> {
         let thousands = middle.iter().all(|group| group.len() == 3);
         // 12,34,567 as in India.
         let lakhs = text.contains(',') && middle.iter().all(|group| group.len() == 2);
-        let fits = first.len() <= 3 && last.len() == 3 && (thousands || (lakhs && first.len() <= 2));
+        let fits =
+            first.len() <= 3 && last.len() == 3 && (thousands || (lakhs && first.len() <= 2));
         if !fits {
             return None;
         }
@@ -262,7 +263,9 @@ mod tests {
 
     #[test]
     fn counts_are_whole() {
-        for (text, expected) in [("7", 7), ("1,234", 1234), ("1.234", 1234), ("3.0", 3), ("12.345.678", 12_345_678)] {
+        for (text, expected) in
+            [("7", 7), ("1,234", 1234), ("1.234", 1234), ("3.0", 3), ("12.345.678", 12_345_678)]
+        {
             assert_eq!(count(&Cell::Text(text.to_owned())), Ok(Some(expected)), "{text}");
         }
         for bad in ["1.2K", "-1", "1.5", "1,23", "1,234.567", "x", "99999999999999999999"] {

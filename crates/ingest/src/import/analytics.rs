@@ -22,12 +22,31 @@ pub(super) const FIELDS: [Field; 8] = [
     Field {
         name: "time",
         required: true,
-        columns: &["time", "minute", "date time", "timestamp", "start time", "date", "waktu", "thời gian", "hora", "zeit", "时间"],
+        columns: &[
+            "time",
+            "minute",
+            "date time",
+            "timestamp",
+            "start time",
+            "date",
+            "waktu",
+            "thời gian",
+            "hora",
+            "zeit",
+            "时间",
+        ],
     },
     Field {
         name: "gmv",
         required: false,
-        columns: &["gmv", "gross revenue", "gross merchandise value", "revenue", "sales", "成交金额"],
+        columns: &[
+            "gmv",
+            "gross revenue",
+            "gross merchandise value",
+            "revenue",
+            "sales",
+            "成交金额",
+        ],
     },
     Field {
         name: "orders",
@@ -42,7 +61,17 @@ pub(super) const FIELDS: [Field; 8] = [
     Field {
         name: "viewers",
         required: false,
-        columns: &["viewers", "concurrent viewers", "live viewers", "average viewers", "current viewers", "online viewers", "acu", "观看人数", "在线人数"],
+        columns: &[
+            "viewers",
+            "concurrent viewers",
+            "live viewers",
+            "average viewers",
+            "current viewers",
+            "online viewers",
+            "acu",
+            "观看人数",
+            "在线人数",
+        ],
     },
     Field {
         name: "likes",
@@ -57,7 +86,13 @@ pub(super) const FIELDS: [Field; 8] = [
     Field {
         name: "product_clicks",
         required: false,
-        columns: &["product clicks", "product click", "clicks", "product click count", "商品点击数"],
+        columns: &[
+            "product clicks",
+            "product click",
+            "clicks",
+            "product click count",
+            "商品点击数",
+        ],
     },
 ];
 

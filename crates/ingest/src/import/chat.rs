@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use reprise_model::event::{Event, EventKind};
-use reprise_model::{Result, WallTime};
+use reprise_model::{Error, Kind, Result, WallTime};
 use serde_json::{Map, Value, json};
 
 use super::Work;
@@ -18,13 +18,13 @@ use super::clock::{self, Clock};
 use super::orders::options_zone;
 use super::privacy::{scrub, user_hash};
 use super::table::Cell;
+use crate::events::EVENTS_MAX;
 use crate::lines::{Line, Lines};
 
 const TYPE_KEYS: [&str; 4] = ["event", "type", "eventName", "kind"];
 const DATA_KEYS: [&str; 3] = ["data", "payload", "raw"];
-const TIME_KEYS: [&str; 8] = [
-    "createTime", "create_time", "timestamp", "time", "at", "ts", "receivedAt", "received_at",
-];
+const TIME_KEYS: [&str; 8] =
+    ["createTime", "create_time", "timestamp", "time", "at", "ts", "receivedAt", "received_at"];
 
 pub(super) fn import(files: &[PathBuf], work: &mut Work) -> Result<()> {
     let zone = options_zone(work.options)?;
@@ -55,11 +55,16 @@ pub(super) fn import(files: &[PathBuf], work: &mut Work) -> Result<()> {
                 continue;
             }
             work.report.rows += 1;
+            if work.events.len() >= EVENTS_MAX {
+                let message = format!("more than {EVENTS_MAX} messages; import a shorter time");
+                return Err(Error::new(Kind::Limit, message).in_file(file).at_line(number));
+            }
             let Ok(value) = serde_json::from_slice::<Value>(text) else {
                 work.bad.add("is not JSON", &file, number);
                 continue;
             };
-            match Message::of(&value).and_then(|message| message.event(work, &zone, &mut messages)) {
+            match Message::of(&value).and_then(|message| message.event(work, &zone, &mut messages))
+            {
                 Ok(event) => work.events.push(event),
                 Err(Skip::Bad(reason)) => work.bad.add(reason, &file, number),
                 Err(Skip::Other(reason)) => work.other.add(&reason, &file, number),
@@ -129,7 +134,15 @@ impl<'a> Message<'a> {
 
     fn kind(&self, work: &Work) -> std::result::Result<EventKind, Skip> {
         let user = || {
-            let id = self.text(&["userId", "user_id", "uniqueId", "unique_id", "displayId", "username", "nickname"])?;
+            let id = self.text(&[
+                "userId",
+                "user_id",
+                "uniqueId",
+                "unique_id",
+                "displayId",
+                "username",
+                "nickname",
+            ])?;
             user_hash(&work.options.user_key, &id)
         };
         let kind = match self.name.as_str() {
@@ -149,7 +162,8 @@ impl<'a> Message<'a> {
                 if streak && !self.flag(&["repeatEnd", "repeat_end"]) {
                     return Err(Skip::other("a gift of a streak that goes on; its end is counted"));
                 }
-                let count = self.number(&["repeatCount", "repeat_count", "count"]).unwrap_or(1).max(1);
+                let count =
+                    self.number(&["repeatCount", "repeat_count", "count"]).unwrap_or(1).max(1);
                 let diamonds = self.number(&["diamondCount", "diamond_count", "diamonds"]);
                 let value = diamonds.map(|each| json!({"diamonds": each.saturating_mul(count)}));
                 EventKind::Gift { count, value }
@@ -165,7 +179,8 @@ impl<'a> Message<'a> {
             "follow" => EventKind::Follow { count: 1 },
             "share" => EventKind::Share { count: 1 },
             "social" => {
-                let shown = self.text(&["displayType", "display_type", "label"]).unwrap_or_default();
+                let shown =
+                    self.text(&["displayType", "display_type", "label"]).unwrap_or_default();
                 if shown.contains("follow") {
                     EventKind::Follow { count: 1 }
                 } else if shown.contains("share") {
@@ -187,16 +202,18 @@ impl<'a> Message<'a> {
         let common = self.data.get("common");
         let places = [Some(self.data), common, Some(self.line)];
         let line_item = self.line.get(2);
-        let values = places.into_iter().flatten().flat_map(|place| {
-            TIME_KEYS.iter().filter_map(|key| place.get(key))
-        });
+        let values = places
+            .into_iter()
+            .flatten()
+            .flat_map(|place| TIME_KEYS.iter().filter_map(|key| place.get(key)));
         values.chain(line_item).find_map(|value| match value {
             Value::Number(number) => match number.as_i64() {
                 Some(whole) => clock::since_1970(whole),
                 // Seconds with a fraction, as Python writes them.
-                None => number.as_f64().filter(|s| (1e9..1e10).contains(s)).map(|seconds| {
-                    WallTime::from_micros((seconds * 1e6).round() as i64)
-                }),
+                None => number
+                    .as_f64()
+                    .filter(|s| (1e9..1e10).contains(s))
+                    .map(|seconds| WallTime::from_micros((seconds * 1e6).round() as i64)),
             },
             Value::String(text) => {
                 let stamp = clock::parse(&Cell::Text(text.trim().to_owned()))?;

@@ -297,9 +297,9 @@ fn month(text: &str) -> Option<i8> {
 }
 
 fn fixed_offset(name: &str) -> Option<Offset> {
-    let rest = ["UTC", "GMT"]
-        .into_iter()
-        .find_map(|prefix| name.get(..3).filter(|p| p.eq_ignore_ascii_case(prefix)).map(|_| &name[3..]));
+    let rest = ["UTC", "GMT"].into_iter().find_map(|prefix| {
+        name.get(..3).filter(|p| p.eq_ignore_ascii_case(prefix)).map(|_| &name[3..])
+    });
     let text = match rest {
         Some("") => return Some(Offset::UTC),
         Some(rest) => rest,
@@ -318,7 +318,9 @@ fn fixed_offset(name: &str) -> Option<Offset> {
     };
     let (hours, minutes) = (small(hours)?, small(minutes)?);
     let fits = hours <= 14 && minutes < 60;
-    fits.then(|| Offset::from_seconds(sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60)).ok())?
+    fits.then(|| {
+        Offset::from_seconds(sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60)).ok()
+    })?
 }
 
 #[cfg(test)]
@@ -370,10 +372,20 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused() {
         for text in [
-            "", "x", "2026-11-20", "19:05:33", "20/11/26 19:05:33", "32/11/2026 19:05:33",
-            "13/13/2026 19:05:33", "2026-11-20 25:05:33", "11/20/2026 13:05:33 PM",
-            "2026-11-20 19:05:33 Mars", "2026-11-20 19:05:33:01", "12345",
-            "2026-02-30 19:05:33", "2026-11-20 19:05:33.1234567890",
+            "",
+            "x",
+            "2026-11-20",
+            "19:05:33",
+            "20/11/26 19:05:33",
+            "32/11/2026 19:05:33",
+            "13/13/2026 19:05:33",
+            "2026-11-20 25:05:33",
+            "11/20/2026 13:05:33 PM",
+            "2026-11-20 19:05:33 Mars",
+            "2026-11-20 19:05:33:01",
+            "12345",
+            "2026-02-30 19:05:33",
+            "2026-11-20 19:05:33.1234567890",
         ] {
             assert_eq!(stamp(text), None, "{text}");
         }

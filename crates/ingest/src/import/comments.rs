@@ -17,7 +17,23 @@ pub(super) const FIELDS: [Field; 4] = [
     Field {
         name: "time",
         required: true,
-        columns: &["time", "comment time", "created time", "create time", "timestamp", "date time", "date", "posted at", "waktu", "thời gian", "เวลา", "hora", "zeit", "时间", "评论时间"],
+        columns: &[
+            "time",
+            "comment time",
+            "created time",
+            "create time",
+            "timestamp",
+            "date time",
+            "date",
+            "posted at",
+            "waktu",
+            "thời gian",
+            "เวลา",
+            "hora",
+            "zeit",
+            "时间",
+            "评论时间",
+        ],
     },
     Field {
         name: "user_id",
@@ -27,12 +43,45 @@ pub(super) const FIELDS: [Field; 4] = [
     Field {
         name: "user",
         required: false,
-        columns: &["user", "user name", "username", "viewer", "author", "name", "nickname", "handle", "pengguna", "người dùng", "usuario", "usuário", "benutzer", "用户", "用户名", "昵称"],
+        columns: &[
+            "user",
+            "user name",
+            "username",
+            "viewer",
+            "author",
+            "name",
+            "nickname",
+            "handle",
+            "pengguna",
+            "người dùng",
+            "usuario",
+            "usuário",
+            "benutzer",
+            "用户",
+            "用户名",
+            "昵称",
+        ],
     },
     Field {
         name: "text",
         required: true,
-        columns: &["text", "comment", "comments", "comment text", "comment content", "content", "message", "komentar", "bình luận", "ความคิดเห็น", "comentario", "comentário", "kommentar", "评论", "评论内容"],
+        columns: &[
+            "text",
+            "comment",
+            "comments",
+            "comment text",
+            "comment content",
+            "content",
+            "message",
+            "komentar",
+            "bình luận",
+            "ความคิดเห็น",
+            "comentario",
+            "comentário",
+            "kommentar",
+            "评论",
+            "评论内容",
+        ],
     },
 ];
 
@@ -69,9 +118,9 @@ pub(super) fn import(files: &[PathBuf], work: &mut Work) -> Result<()> {
                 work.other.add("not of the LIVE's time", &table.file, row.line);
                 continue;
             }
-            let id = ["user_id", "user"].into_iter().find_map(|name| {
-                table.cell(row, name).id().ok().flatten()
-            });
+            let id = ["user_id", "user"]
+                .into_iter()
+                .find_map(|name| table.cell(row, name).id().ok().flatten());
             let text = match text {
                 Cell::Number(number) => number.to_string(),
                 other => other.as_text().to_owned(),

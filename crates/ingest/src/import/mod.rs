@@ -9,11 +9,13 @@ mod analytics;
 mod chat;
 mod clock;
 mod comments;
+mod file;
 mod log;
 mod orders;
 mod privacy;
 mod report;
 mod table;
+mod words;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -59,7 +61,7 @@ impl ImportKind {
     /// The fields that [`ImportOptions::columns`] may name, each with the columns looked for.
     pub fn fields(self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
         let fields: &[table::Field] = match self {
-            Self::Orders => &orders::FIELDS,
+            Self::Orders => &words::FIELDS,
             Self::Comments => &comments::FIELDS,
             Self::Analytics => &analytics::FIELDS,
             Self::Chat => &[],
@@ -179,8 +181,13 @@ pub fn import(kind: ImportKind, files: &[PathBuf], options: &ImportOptions) -> R
     {
         return Err(Error::new(Kind::Usage, format!("nothing lies between {from} and {to}")));
     }
-    let mut work = Work { options, events: Vec::new(), bad: Tally::default(),
-        other: Tally::default(), report: ImportReport::new(kind, options) };
+    let mut work = Work {
+        options,
+        events: Vec::new(),
+        bad: Tally::default(),
+        other: Tally::default(),
+        report: ImportReport::new(kind, options),
+    };
     for path in files {
         work.report.files.push(path.display().to_string());
     }
@@ -232,6 +239,26 @@ impl Work<'_> {
         }
         for note in &table.notes {
             self.report.notes.push(format!("{}: {note}", table.file));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn columns_looked_for_are_in_the_form_they_are_compared_in() {
+        for kind in ImportKind::ALL {
+            let mut seen = HashSet::new();
+            for (field, columns) in kind.fields() {
+                for column in columns {
+                    assert_eq!(table::normal(column), *column, "{kind} {field}");
+                    assert!(seen.insert(*column), "{kind}: {column} is looked for twice");
+                }
+            }
         }
     }
 }

@@ -13,38 +13,14 @@ use serde_json::{Map, Value};
 
 use super::amount;
 use super::clock::{self, Clock, Stamp};
-use super::table::{Cell, Field, Row, Table, normal, read_all};
+use super::table::{Cell, Row, Table, normal, read_all};
+use super::words::{FIELDS, status_of};
 use super::{ImportOptions, Work};
 use crate::events::{SKU_FIELD, order_fault};
 
 /// Field under which a line that was given back in part says how many units.
 const RETURNED_FIELD: &str = "returned_quantity";
 const NO_CURRENCY: &str = amount::Fault::NoCurrency.reason();
-
-pub(super) const FIELDS: [Field; 14] = [
-    field("order_id", true, &["order id", "order number", "order no", "id pesanan", "no pesanan", "mã đơn hàng", "id do pedido", "id del pedido", "bestellnummer", "หมายเลขคำสั่งซื้อ", "订单编号", "订单号"]),
-    field("status", false, &["order status", "status", "status pesanan", "trạng thái đơn hàng", "status do pedido", "estado del pedido", "bestellstatus", "สถานะคำสั่งซื้อ", "订单状态"]),
-    field("return_type", false, &["cancelation return type", "cancellation return type"]),
-    field("product_id", false, &["product id", "id produk", "mã sản phẩm", "id do produto", "id del producto", "商品id"]),
-    field("sku_id", false, &["sku id", "id sku", "id do sku"]),
-    field("seller_sku", false, &["seller sku", "sku penjual", "sku người bán", "sku do vendedor", "sku del vendedor"]),
-    field("quantity", false, &["quantity", "qty", "jumlah", "số lượng", "quantidade", "cantidad", "menge", "จำนวน", "数量"]),
-    field("returned", false, &["sku quantity of return", "returned quantity"]),
-    field("amount", false, &["sku subtotal after discount", "subtotal sku setelah diskon", "subtotal do produto", "sku小计"]),
-    field("order_amount", false, &["order amount", "order total", "total amount", "total pesanan"]),
-    field("currency", false, &["currency", "mata uang", "moeda", "moneda", "währung", "币种"]),
-    field("created", true, &["created time", "create time", "order creation date", "order created time", "waktu dibuat", "waktu pesanan dibuat", "thời gian tạo", "ngày đặt hàng", "data de criação", "fecha de creación", "创建时间", "下单时间"]),
-    field("paid", false, &["paid time", "payment time", "waktu pembayaran", "thời gian thanh toán", "支付时间", "付款时间"]),
-    field("cancelled", false, &["cancelled time", "canceled time", "cancel time", "waktu pembatalan", "取消时间"]),
-];
-
-const fn field(
-    name: &'static str,
-    required: bool,
-    columns: &'static [&'static str],
-) -> Field {
-    Field { name, columns, required }
-}
 
 pub(super) fn import(files: &[PathBuf], work: &mut Work) -> Result<()> {
     let options = work.options;
@@ -129,7 +105,10 @@ impl Line {
         if same_figures && mine.status == theirs.status {
             return "the same row again";
         }
-        if !same_figures && self.file == other.file && mine.amount.currency == theirs.amount.currency {
+        if !same_figures
+            && self.file == other.file
+            && mine.amount.currency == theirs.amount.currency
+        {
             mine.quantity = mine.quantity.saturating_add(theirs.quantity);
             mine.amount.value = mine.amount.value.saturating_add(theirs.amount.value);
             return "added to the row of the same order and SKU";
@@ -176,11 +155,16 @@ impl<'a> TableRows<'a> {
         }
         let rows = table.data_rows("created", &mut work.report.notes);
         if !table.has("quantity") {
-            work.report.notes.push(format!("{}: no column for quantity; each row counts as one unit", table.file));
+            work.report.notes.push(format!(
+                "{}: no column for quantity; each row counts as one unit",
+                table.file
+            ));
         }
         let stamps: Vec<(u64, Stamp)> = rows
             .iter()
-            .flat_map(|row| ["created", "paid", "cancelled"].map(|name| (row.line, table.cell(row, name))))
+            .flat_map(|row| {
+                ["created", "paid", "cancelled"].map(|name| (row.line, table.cell(row, name)))
+            })
             .filter_map(|(line, cell)| Some((line, clock::parse(cell)?)))
             .collect();
         let stamps = stamps.iter().map(|(line, stamp)| (*line, stamp));
@@ -257,7 +241,11 @@ impl<'a> TableRows<'a> {
         }
     }
 
-    fn time(&self, cell: &Cell, zone: usize) -> std::result::Result<Option<WallTime>, &'static str> {
+    fn time(
+        &self,
+        cell: &Cell,
+        zone: usize,
+    ) -> std::result::Result<Option<WallTime>, &'static str> {
         match (cell, clock::parse(cell)) {
             (Cell::Empty, _) => Ok(None),
             (_, None) => Err("a time cannot be read"),
@@ -278,7 +266,9 @@ impl<'a> TableRows<'a> {
         let name = match &self.order_rows {
             None => "amount",
             Some(counts) if counts.get(order_id).is_none_or(|count| *count < 2) => "order_amount",
-            Some(_) => return Err("the file says only what the whole order of several lines costs"),
+            Some(_) => {
+                return Err("the file says only what the whole order of several lines costs");
+            }
         };
         let money = amount::money(self.table.cell(row, name), stated);
         money.map_err(amount::Fault::reason)?.ok_or("has no amount")
@@ -298,52 +288,4 @@ impl<'a> TableRows<'a> {
         }
         .ok_or("the status of the order is not known")
     }
-}
-
-/// What a status text means, in the languages of the platform's larger markets.
-fn status_of(text: &str) -> Option<OrderStatus> {
-    const STATUSES: [(OrderStatus, &[&str]); 4] = [
-        (
-            OrderStatus::Paid,
-            &[
-                "paid", "completed", "delivered", "shipped", "to ship", "awaiting shipment",
-                "awaiting collection", "in transit", "partially shipping", "partially shipped",
-                "on hold", "processing", "selesai", "dikirim", "perlu dikirim", "terkirim",
-                "sedang dikirim", "dibayar", "hoàn tất", "đã hoàn tất", "đã hoàn thành", "đã giao",
-                "đã gửi", "đã vận chuyển", "đang giao", "cần gửi", "chờ lấy hàng", "สำเร็จ",
-                "จัดส่งแล้ว", "ที่ต้องจัดส่ง", "เสร็จสมบูรณ์", "concluído", "entregue", "enviado", "a enviar",
-                "completado", "entregado", "por enviar", "abgeschlossen", "zugestellt",
-                "versendet", "zu versenden", "terminé", "livré", "expédié", "à expédier",
-                "已完成", "待发货", "已发货", "已送达", "运输中",
-            ],
-        ),
-        (
-            OrderStatus::Unpaid,
-            &[
-                "unpaid", "pending payment", "awaiting payment", "to pay", "belum bayar",
-                "belum dibayar", "chưa thanh toán", "chờ thanh toán", "ยังไม่ชำระ", "ยังไม่ได้ชำระเงิน",
-                "รอการชำระเงิน", "não pago", "no pagado", "sin pagar", "pendiente de pago", "unbezahlt",
-                "impayé", "non payé", "未付款", "待付款",
-            ],
-        ),
-        (
-            OrderStatus::Cancelled,
-            &[
-                "cancelled", "canceled", "cancel", "dibatalkan", "đã hủy", "đã huỷ", "ยกเลิกแล้ว",
-                "ยกเลิก", "cancelado", "cancelada", "storniert", "annulé", "annulée", "已取消",
-            ],
-        ),
-        (
-            OrderStatus::Refunded,
-            &[
-                "returned", "refunded", "returned refunded", "return refund", "returned refund",
-                "refund", "dikembalikan", "pengembalian", "đã trả hàng", "đã hoàn tiền",
-                "trả hàng hoàn tiền", "คืนเงินแล้ว", "คืนสินค้า", "devolvido", "reembolsado", "devuelto",
-                "erstattet", "zurückgegeben", "remboursé", "retourné", "已退款", "已退货",
-            ],
-        ),
-    ];
-    let text = normal(text);
-    let known = STATUSES.iter().find(|(_, texts)| texts.contains(&text.as_str()));
-    known.map(|(status, _)| *status)
 }

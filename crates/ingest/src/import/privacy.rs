@@ -40,13 +40,12 @@ fn mask_numbers(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_numeric()) {
         let run = &rest[start..];
-        let length = run
-            .find(|c: char| !c.is_numeric() && !" -.()/+".contains(c))
-            .unwrap_or(run.len());
+        let length =
+            run.find(|c: char| !c.is_numeric() && !" -.()/+".contains(c)).unwrap_or(run.len());
         let run = &run[..length];
-        let digits_end = run.rfind(|c: char| c.is_numeric()).map_or(0, |at| {
-            at + run[at..].chars().next().map_or(1, char::len_utf8)
-        });
+        let digits_end = run
+            .rfind(|c: char| c.is_numeric())
+            .map_or(0, |at| at + run[at..].chars().next().map_or(1, char::len_utf8));
         let digits = run.chars().filter(|c| c.is_numeric()).count();
         out.push_str(&rest[..start]);
         out.push_str(if digits >= NUMBER_DIGITS { MASK } else { &run[..digits_end] });

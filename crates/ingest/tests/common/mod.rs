@@ -15,7 +15,8 @@ impl Folder {
     pub fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("reprise-import-{}-{count}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("reprise-import-{}-{count}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -101,21 +102,38 @@ pub fn xlsx(sheets: &[&[&[C]]]) -> Vec<u8> {
             }
             body += "</row>";
         }
-        let sheet = format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{body}</sheetData></worksheet>");
+        let sheet =
+            format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{body}</sheetData></worksheet>");
         parts.push((format!("xl/worksheets/sheet{}.xml", index + 1), sheet));
     }
     let count = sheets.len();
     let each = |f: &dyn Fn(usize) -> String| (1..=count).map(f).collect::<String>();
     let entries = each(&|n| format!("<sheet name=\"S{n}\" sheetId=\"{n}\" r:id=\"rId{n}\"/>"));
-    parts.push(("xl/workbook.xml".into(), format!("<workbook xmlns=\"{MAIN}\" xmlns:r=\"{DOC}\"><sheets>{entries}</sheets></workbook>")));
-    let links = each(&|n| format!("<Relationship Id=\"rId{n}\" Type=\"{DOC}/worksheet\" Target=\"worksheets/sheet{n}.xml\"/>"))
-        + &format!("<Relationship Id=\"rIdA\" Type=\"{DOC}/styles\" Target=\"styles.xml\"/><Relationship Id=\"rIdB\" Type=\"{DOC}/sharedStrings\" Target=\"sharedStrings.xml\"/>");
-    parts.push(("xl/_rels/workbook.xml.rels".into(), format!("<Relationships xmlns=\"{PACKAGE}/relationships\">{links}</Relationships>")));
+    parts.push((
+        "xl/workbook.xml".into(),
+        format!(
+            "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{DOC}\"><sheets>{entries}</sheets></workbook>"
+        ),
+    ));
+    let links = each(&|n| {
+        format!(
+            "<Relationship Id=\"rId{n}\" Type=\"{DOC}/worksheet\" Target=\"worksheets/sheet{n}.xml\"/>"
+        )
+    }) + &format!(
+        "<Relationship Id=\"rIdA\" Type=\"{DOC}/styles\" Target=\"styles.xml\"/><Relationship Id=\"rIdB\" Type=\"{DOC}/sharedStrings\" Target=\"sharedStrings.xml\"/>"
+    );
+    parts.push((
+        "xl/_rels/workbook.xml.rels".into(),
+        format!("<Relationships xmlns=\"{PACKAGE}/relationships\">{links}</Relationships>"),
+    ));
     parts.push(("_rels/.rels".into(), format!("<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" Type=\"{DOC}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>")));
     parts.push(("xl/styles.xml".into(), format!("<styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"2\"><xf numFmtId=\"0\"/><xf numFmtId=\"22\" applyNumberFormat=\"1\"/></cellXfs></styleSheet>")));
     let shared: String = strings.iter().map(|text| format!("<si><t>{text}</t></si>")).collect();
     parts.push(("xl/sharedStrings.xml".into(), format!("<sst xmlns=\"{MAIN}\">{shared}</sst>")));
-    parts.push(("[Content_Types].xml".into(), format!("<Types xmlns=\"{PACKAGE}/content-types\"/>")));
+    parts.push((
+        "[Content_Types].xml".into(),
+        format!("<Types xmlns=\"{PACKAGE}/content-types\"/>"),
+    ));
     zip(&parts)
 }
 
@@ -153,6 +171,24 @@ fn zip(parts: &[(String, String)]) -> Vec<u8> {
     out.extend((parts.len() as u16).to_le_bytes());
     out.extend((parts.len() as u16).to_le_bytes());
     out.extend((directory.len() as u32).to_le_bytes());
+    out.extend(start.to_le_bytes());
+    out.extend([0, 0]);
+    out
+}
+
+/// A ZIP archive of one compressed part, whose stated size is a lie.
+pub fn zip_of_one(name: &str, deflated: &[u8]) -> Vec<u8> {
+    let mut header = vec![20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0, 0, 0, 0, 0];
+    header.extend((deflated.len() as u32).to_le_bytes());
+    header.extend(10u32.to_le_bytes());
+    header.extend((name.len() as u16).to_le_bytes());
+    header.extend([0, 0]);
+    let mut out = [b"PK\x03\x04", header.as_slice(), name.as_bytes(), deflated].concat();
+    let start = out.len() as u32;
+    let entry = [b"PK\x01\x02\x14\x00", header.as_slice(), &[0; 14], name.as_bytes()].concat();
+    out.extend(&entry);
+    out.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    out.extend((entry.len() as u32).to_le_bytes());
     out.extend(start.to_le_bytes());
     out.extend([0, 0]);
     out

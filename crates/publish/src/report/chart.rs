@@ -31,6 +31,7 @@ pub(super) struct Width {
 const RIGHT: f64 = 10.0;
 const BADGE_ROW: f64 = 22.0;
 const PANEL_TITLE: f64 = 24.0;
+const PANEL_GAP: f64 = 10.0;
 const LANE_TITLE: f64 = 19.0;
 const LANE_BAR: f64 = 16.0;
 /// Moments with a badge; the bands of the rest are drawn without.
@@ -127,12 +128,16 @@ impl Drawing<'_> {
         let lanes = self.lanes();
         let mut y = if self.data.outcome.moments.is_empty() { 4.0 } else { self.badge_rows() };
         let top = y;
+        let heights: f64 = panels.iter().map(|(.., height)| PANEL_TITLE + height + PANEL_GAP).sum();
+        let panels_end = if panels.is_empty() { y + PANEL_GAP } else { y + heights - PANEL_GAP };
+        // Lines first, so that nothing is crossed out by them. Screen readers have the table.
+        self.push("<g aria-hidden=\"true\">".to_owned());
+        self.ticks(top, panels_end);
         for (title, values, class, height) in &panels {
             self.panel(y, *height, title, values, class);
-            y += PANEL_TITLE + height + 10.0;
+            y += PANEL_TITLE + height + PANEL_GAP;
         }
-        let panels_end = if panels.is_empty() { y + 10.0 } else { y - 10.0 };
-        self.ticks(top, panels_end);
+        self.push("</g>".to_owned());
         y = panels_end + 24.0;
         for (title, bars) in &lanes {
             y = self.lane(y, title, bars);
@@ -142,7 +147,7 @@ impl Drawing<'_> {
         let bands = self.bands(top, panels_end);
         let (plot_left, plot_width) = (self.width.left, self.plot_width());
         format!(
-            "<svg class=\"chart chart-{name}\" viewBox=\"0 0 {w} {height:.0}\" role=\"img\" \
+            "<svg class=\"chart chart-{name}\" viewBox=\"0 0 {w} {height:.0}\" role=\"group\" \
              aria-label=\"{label}\" data-left=\"{l:.5}\" data-width=\"{pw:.5}\">{bands}{body}\
              <line class=\"cursor\" x1=\"{plot_left}\" x2=\"{plot_left}\" y1=\"{top}\" y2=\"{panels_end:.1}\"/></svg>",
             name = self.width.name,

@@ -12,10 +12,31 @@ use super::text::{
 };
 use super::verdicts::verdicts;
 
-/// The card of a clip whose files lie in `<folder>/<clip id>/`.
-pub(super) fn card(data: &ReportData<'_>, zone: &Zone, clip: &Clip, folder: &str) -> String {
-    let id = link_part(&clip.clip_id);
-    let base = format!("{folder}/{id}");
+/// Where a clip's files lie.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// `clips/<clip id>/`.
+    Clips,
+    /// `rejected/<clip id>/`.
+    Rejected,
+}
+
+/// The name of a clip's card in links within the page.
+pub(super) fn anchor(place: Place, clip_id: &str) -> String {
+    match place {
+        Place::Clips => format!("clip-{}", link_part(clip_id)),
+        Place::Rejected => format!("rejected-{}", link_part(clip_id)),
+    }
+}
+
+/// The card of a clip.
+pub(super) fn card(data: &ReportData<'_>, zone: &Zone, clip: &Clip, place: Place) -> String {
+    let id = anchor(place, &clip.clip_id);
+    let folder = match place {
+        Place::Clips => "clips",
+        Place::Rejected => "rejected",
+    };
+    let base = format!("{folder}/{}", link_part(&clip.clip_id));
     let moment = clip.moment_id.as_deref();
     let rank = data.outcome.moments.iter().find(|m| Some(m.id.as_str()) == moment).map(|m| m.rank);
     let name = heading(clip);
@@ -23,7 +44,7 @@ pub(super) fn card(data: &ReportData<'_>, zone: &Zone, clip: &Clip, folder: &str
         format!("<span class=\"rank\" title=\"Place in the ranking of moments\">{rank}</span>")
     });
     format!(
-        "<article class=\"clip\" id=\"clip-{id}\">\
+        "<article class=\"clip\" id=\"{id}\">\
          <div class=\"player\">{video}{files}</div>\
          <div class=\"about\"><header><h3>{number}{title}</h3>{badges}</header>\
          {facts}{why}{attributed}{verdicts}{cut}{words}{post}{source}</div></article>",
@@ -37,7 +58,7 @@ pub(super) fn card(data: &ReportData<'_>, zone: &Zone, clip: &Clip, folder: &str
         verdicts = verdicts(clip, &base),
         cut = cut(clip),
         words = said(clip),
-        post = post(data, clip),
+        post = post(data, clip, &id),
         source = source(clip),
     )
 }
@@ -208,10 +229,11 @@ fn said(clip: &Clip) -> String {
         return String::new();
     }
     let text: Vec<&str> = clip.words.iter().map(|word| word.text.trim()).collect();
-    format!("<details><summary>What is said</summary><p>{}</p></details>", esc(&text.join(" ")))
+    let language = esc(clip.languages.first().map_or("und", String::as_str));
+    format!("<details><summary>What is said</summary><p lang=\"{language}\">{}</p></details>", esc(&text.join(" ")))
 }
 
-fn post(data: &ReportData<'_>, clip: &Clip) -> String {
+fn post(data: &ReportData<'_>, clip: &Clip, id: &str) -> String {
     let post = &clip.post;
     let products: Vec<String> = post
         .product_ids
@@ -226,7 +248,6 @@ fn post(data: &ReportData<'_>, clip: &Clip) -> String {
     if post.title.trim().is_empty() && text.is_empty() && products.is_empty() {
         return String::new();
     }
-    let id = link_part(&clip.clip_id);
     let field = |name: &str, words: &str, text: &str| {
         if text.is_empty() {
             return String::new();

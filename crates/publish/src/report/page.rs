@@ -7,7 +7,7 @@ use reprise_model::{MediaTime, Outcome};
 use super::ReportData;
 use super::bins::{Bins, total_seconds};
 use super::chart;
-use super::clips::card;
+use super::clips::{Place, card};
 use super::tables;
 use super::text::{Zone, count, esc, length, money_of, num};
 
@@ -49,13 +49,10 @@ fn header(data: &ReportData<'_>, zone: &Zone) -> String {
     let when = match outcome.recording.parts.iter().min_by_key(|part| part.span.start) {
         Some(part) => {
             let end = part.started_at.plus(outcome.recording.duration_s);
-            format!(
-                "{}, {} to {} ({})",
-                zone.day(part.started_at),
-                zone.minute(part.started_at),
-                zone.minute(end),
-                zone.name()
-            )
+            let (day, end_day) = (zone.day(part.started_at), zone.day(end));
+            let next = if day == end_day { String::new() } else { format!("{end_day}, ") };
+            let (from, to) = (zone.minute(part.started_at), zone.minute(end));
+            format!("{day}, {from} to {next}{to} ({})", zone.name())
         }
         None => "time not known".to_owned(),
     };
@@ -66,8 +63,9 @@ fn header(data: &ReportData<'_>, zone: &Zone) -> String {
         let (figure, unit) = unit.unwrap_or((&value, ""));
         let _ = write!(
             tiles,
-            "<div><dt>{}</dt><dd>{} <span class=\"unit\">{}</span></dd><dd class=\"note\">{}</dd></div>",
+            "<div><dt>{}</dt><dd{}>{} <span class=\"unit\">{}</span></dd><dd class=\"note\">{}</dd></div>",
             esc(&name),
+            if figure.len() > 10 { " class=\"long\"" } else { "" },
             esc(figure),
             esc(unit),
             esc(&note)
@@ -128,8 +126,12 @@ fn figures(data: &ReportData<'_>) -> Vec<(String, String, String)> {
 }
 
 fn timeline(data: &ReportData<'_>, total_s: usize) -> String {
+    let series = data.series;
+    let values = [&series.gmv, &series.viewers, &series.likes, &series.comments];
     let inside = if total_s == 0 {
         "<p>The length of the LIVE is not known, so there is nothing to draw.</p>".to_owned()
+    } else if values.iter().all(|values| values.is_empty()) && data.marks.is_empty() {
+        "<p>The event log has no figures to draw.</p>".to_owned()
     } else {
         let charts: String = chart::WIDTHS.iter().map(|w| chart::draw(data, total_s, w)).collect();
         let bins = Bins::new(data.series, total_s, 120);
@@ -179,10 +181,10 @@ fn clips(data: &ReportData<'_>, zone: &Zone) -> String {
         };
         format!("<p>This LIVE gave no clip. {why}</p>")
     } else {
-        data.clips.iter().map(|clip| card(data, zone, clip, "clips")).collect()
+        data.clips.iter().map(|clip| card(data, zone, clip, Place::Clips)).collect()
     };
     if !data.rejected.is_empty() {
-        let cards: String = data.rejected.iter().map(|clip| card(data, zone, clip, "rejected")).collect();
+        let cards: String = data.rejected.iter().map(|clip| card(data, zone, clip, Place::Rejected)).collect();
         let _ = write!(
             out,
             "<details class=\"rejected\"><summary>{} kept to see why</summary>{cards}</details>",

@@ -7,7 +7,7 @@ use reprise_model::{MediaTime, Outcome, RuleId, Span};
 
 use super::ReportData;
 use super::bins::Bins;
-use super::clips::reason_words;
+use super::clips::{Place, anchor, reason_words};
 use super::text::{
     amounts, capital, clock, count, esc, fault_words, grade_words, link_part, num, seconds, sentence_case,
     signal_words,
@@ -50,11 +50,15 @@ pub(super) fn moments(data: &ReportData<'_>) -> String {
 fn became(data: &ReportData<'_>, moment: &Moment) -> String {
     if let Some(clip) = data.outcome.clips.iter().find(|clip| clip.moment_id == moment.id) {
         return format!(
-            "<a href=\"#clip-{}\">clip {}</a>, {}",
-            link_part(&clip.clip_id),
+            "<a href=\"#{}\">clip {}</a>, {}",
+            anchor(Place::Clips, &clip.clip_id),
             esc(&clip.clip_id),
             grade_words(clip.grade).to_lowercase()
         );
+    }
+    if let Some(clip) = data.rejected.iter().find(|clip| clip.moment_id.as_ref() == Some(&moment.id)) {
+        let link = anchor(Place::Rejected, &clip.clip_id);
+        return format!("<a href=\"#{link}\">rejected clip {}</a>", esc(&clip.clip_id));
     }
     if data.outcome.not_clipped.iter().any(|lost| lost.moment_id == moment.id) {
         return "<a href=\"#not-clipped\">no clip, see why</a>".to_owned();

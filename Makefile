@@ -1,0 +1,67 @@
+# Two commands matter: `make demo` and `make test`. Both do all their own set-up.
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DEMO := demo
+
+# What a fresh Debian 12 lacks: a C compiler and libclang (bindings), FFmpeg's libraries, and for
+# the made LIVE and the tests the ffmpeg command, a speech synthesiser, a font and a browser.
+PACKAGES := build-essential pkg-config clang libclang-dev \
+	libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev \
+	ffmpeg espeak-ng fonts-dejavu-core chromium
+
+.PHONY: all setup build demo test bench lint fmt docs clean
+
+all: build
+
+## setup: install the Debian packages that are missing
+setup:
+	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: install it from https://rustup.rs"; exit 69; }
+	@missing=""; for p in $(PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
+
+## build: everything, in the one profile that demo, tests and lints share
+build: setup
+	$(CARGO) build --workspace --bins
+
+## demo: make a small LIVE and run the whole job on it
+demo: build
+	$(TARGET)/debug/reprise-fixtures make $(TARGET)/fixture
+	$(TARGET)/debug/reprise run $(TARGET)/fixture/session.toml --out $(DEMO)
+	@echo
+	@echo "The report:  $(CURDIR)/$(DEMO)/friday-show/fixture-evening/report.html"
+	@echo "The clips:   $(CURDIR)/$(DEMO)/friday-show/fixture-evening/clips/"
+
+## test: all tests; those that need ../shared say so and are skipped where it is absent
+test: build
+	$(CARGO) test --workspace
+
+## bench: Reprise beside what a user would script; writes benches/RESULTS.md
+bench: setup
+	$(CARGO) build --release --workspace --bins
+	$(TARGET)/release/reprise-fixtures make $(TARGET)/fixture
+	$(TARGET)/release/reprise-benches
+
+## lint: format, clippy without warnings, documentation without warnings
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+## fmt: format everything
+fmt:
+	$(CARGO) fmt --all
+
+## docs: the documentation of all crates
+docs: setup
+	$(CARGO) doc --workspace --no-deps
+
+clean:
+	$(CARGO) clean
+	rm -rf $(DEMO)
