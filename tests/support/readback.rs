@@ -55,6 +55,22 @@ pub fn size(path: &Path) -> (usize, usize) {
     (width.parse().expect("a width"), height.parse().expect("a height"))
 }
 
+/// Whether an MP4's header comes before its media.
+pub fn is_faststart(path: &Path) -> bool {
+    let bytes = std::fs::read(path).expect("a file");
+    let mut kinds = Vec::new();
+    let mut at = 0usize;
+    while let Some(head) = bytes.get(at..at + 8) {
+        let size = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        kinds.push(head[4..8].to_vec());
+        // No box of a clip is so large that it needs a 64-bit size, or open-ended.
+        assert!(size >= 8, "a box of {size} bytes in {}", path.display());
+        at += size;
+    }
+    let place = |kind: &[u8]| kinds.iter().position(|found| found == kind);
+    matches!((place(b"moov"), place(b"mdat")), (Some(moov), Some(mdat)) if moov < mdat)
+}
+
 /// Runs a command and gives what it writes; its failure fails the test with its words.
 pub fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
     let out = Command::new(program)

@@ -54,11 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let from = arguments.get(1).and_then(|t| MediaTime::parse_clock(t)).unwrap_or_default();
     let to = arguments.get(2).and_then(|t| MediaTime::parse_clock(t));
     let span = Span::new(from, to.unwrap_or(MediaTime::ZERO + info.duration));
-    let mut timed = Timed {
-        collector: EvidenceCollector::new(),
-        pictures: 0.0,
-        sound: 0.0,
-    };
+    let mut timed = Timed { collector: EvidenceCollector::new(), pictures: 0.0, sound: 0.0 };
     let options = WindowOptions { span, size: None, threads: 1 };
     look(source.clone(), &info, &options, &mut Nothing)?;
     let decoding = cpu_s();
@@ -84,7 +80,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             writeln!(
                 out,
                 "{:.3} luma {:.1} dark {:.3} change {:.3} top {:.2} drift {:.2} recast {:.3} {}",
-                s.time.seconds(), s.luma, s.dark, s.change, s.change_top, s.drift_top, s.recast,
+                s.time.seconds(),
+                s.luma,
+                s.dark,
+                s.change,
+                s.change_top,
+                s.drift_top,
+                s.recast,
                 if s.still { "still" } else { "" },
             )?;
         }
@@ -131,7 +133,12 @@ fn report(evidence: &Evidence, out: &mut impl Write) -> Result<(), Box<dyn Error
         }
     }
     writeln!(out, "  dropouts {}", told(&evidence.dropouts(&policy)))?;
-    writeln!(out, "  clipped  {} share {:.5}", told(&evidence.clipped()), evidence.sound.clipped_share())?;
+    writeln!(
+        out,
+        "  clipped  {} share {:.5}",
+        told(&evidence.clipped()),
+        evidence.sound.clipped_share()
+    )?;
     writeln!(out, "  corrupt  {}", told(&evidence.corrupt()))?;
     let cuts: Vec<String> =
         evidence.scene_cuts().iter().take(30).map(|t| format!("{:.2}", t.seconds())).collect();
@@ -145,7 +152,12 @@ fn report(evidence: &Evidence, out: &mut impl Write) -> Result<(), Box<dyn Error
         .collect();
     writeln!(out, "  pauses   {}, of 0.25 s and more: {}", pauses.len(), shown.join(" "))?;
     writeln!(out, "  speech   {:?}", evidence.speech_to_noise())?;
-    writeln!(out, "  loudness {:?} true peak {:.2}", evidence.sound.loudness(), evidence.sound.true_peak_db)?;
+    writeln!(
+        out,
+        "  loudness {:?} true peak {:.2}",
+        evidence.sound.loudness(),
+        evidence.sound.true_peak_db
+    )?;
     writeln!(out, "  json     {} bytes", serde_json::to_string(evidence)?.len())?;
     Ok(())
 }

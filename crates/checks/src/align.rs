@@ -202,7 +202,9 @@ impl Pairs<'_> {
         let spans = |kind: Kind| runs(&kinds, kind, clip);
         let (missing, replaced, added) =
             (spans(Kind::Missing), spans(Kind::Replaced), spans(Kind::Added));
-        let total = |spans: &[Span]| spans.iter().map(|span| span.seconds() * 1000.0).fold(0.0, |a, b| a + b);
+        let total = |spans: &[Span]| {
+            spans.iter().map(|span| span.seconds() * 1000.0).fold(0.0, |a, b| a + b)
+        };
         let heard = kinds.iter().filter(|&&kind| kind != Kind::Silent).count().max(1);
         let kept = kinds.iter().filter(|kind| matches!(kind, Kind::Original | Kind::Added)).count();
         Alignment {

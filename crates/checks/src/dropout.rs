@@ -4,7 +4,6 @@ use reprise_model::Span;
 
 use crate::evidence::Evidence;
 use crate::policy::Policy;
-use crate::sound::SoundEvidence;
 
 /// Stretches of at least `audio.dropout_max_s` below `audio.dropout_db`, gaps of the stream and
 /// sound that begins after or ends before the pictures included.
@@ -21,9 +20,7 @@ pub(crate) fn dropouts(evidence: &Evidence, policy: &Policy) -> Vec<Span> {
             (true, None) => start = Some(index),
             (false, Some(from)) => {
                 start = None;
-                if !is_gated(sound, from, index) {
-                    spans.push(sound.span_of(from, index));
-                }
+                spans.push(sound.span_of(from, index));
             }
             _ => {}
         }
@@ -34,10 +31,4 @@ pub(crate) fn dropouts(evidence: &Evidence, policy: &Policy) -> Vec<Span> {
     let mut spans = reprise_model::span::merged(spans);
     spans.retain(|span| span.seconds() + 1e-6 >= policy.audio.dropout_max_s);
     spans
-}
-
-/// Whether the silent blocks `from..to` look like a pause that a noise gate closed: seam for a
-/// finer judgement.
-fn is_gated(_sound: &SoundEvidence, _from: usize, _to: usize) -> bool {
-    false
 }

@@ -278,3 +278,52 @@ const PEAK_FILTER: [[f32; PEAK_TAPS]; 4] = [
         0.001_708_984_4,
     ],
 ];
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Bursts of a tone over noise, so that gates and peaks matter.
+    fn sound(rate: u32) -> Vec<f32> {
+        let mut seed = 3u32;
+        (0..rate * 12)
+            .map(|n| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let noise = (seed >> 8) as f32 / (1 << 23) as f32 - 1.0;
+                let t = n as f32 / rate as f32;
+                let loud = if (t * 0.4).fract() < 0.6 { 0.4 } else { 0.004 };
+                loud * ((t * 997.0 * std::f32::consts::TAU).sin() + 0.2 * noise)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn it_agrees_with_libebur128() {
+        for rate in [44_100, 48_000] {
+            let samples = sound(rate);
+            let mode = ebur128::Mode::I | ebur128::Mode::TRUE_PEAK;
+            let mut theirs = ebur128::EbuR128::new(1, rate, mode).unwrap();
+            theirs.add_frames_f32(&samples).unwrap();
+            let mut weighting = KWeighting::new(rate);
+            let mut peak = TruePeak::default();
+            let block = rate as usize / 10;
+            let mut energies = Vec::new();
+            for run in samples.chunks_exact(block) {
+                energies.push((weighting.energy(0, run) / block as f64) as f32);
+                peak.push(0, run, run.iter().fold(0f32, |peak, x| peak.max(x.abs())));
+            }
+            let ours = loudness(&energies, |_| true).integrated_lufs.unwrap();
+            let wanted = theirs.loudness_global().unwrap();
+            assert!((ours - wanted).abs() < 0.1, "{rate}: {ours} LUFS, not {wanted}");
+            let wanted = 20.0 * theirs.true_peak(0).unwrap().log10();
+            assert!((peak.db() - wanted).abs() < 0.3, "{rate}: {} dBTP, not {wanted}", peak.db());
+        }
+    }
+
+    #[test]
+    fn silence_has_no_loudness() {
+        let loudness = loudness(&[0.0; 100], |_| true);
+        assert_eq!((loudness.integrated_lufs, loudness.spread_lu), (None, None));
+    }
+}

@@ -256,15 +256,19 @@ fn add_blocks<const N: usize>(line: &[u8], sums: &mut [u32]) {
 const BINS: usize = 257;
 
 fn compare(now: &[u16], then: &[u16]) -> Change {
-    let mut bins = [0u32; BINS];
-    // 14,000 at most for each of some ten thousand blocks.
-    let mut total = 0u32;
-    for (&a, &b) in now.iter().zip(then) {
-        let difference = a.abs_diff(b);
-        total += u32::from(difference);
-        let bin = &mut bins[usize::from(difference >> 2).min(BINS - 1)];
-        *bin = bin.wrapping_add(1);
+    let mut total = 0u64;
+    // Two sets, taken in turn: counting into the same bin again must wait for the count before.
+    let mut counts = [[0u32; BINS]; 2];
+    for (a, b) in now.chunks(2).zip(then.chunks(2)) {
+        for ((bins, &a), &b) in counts.iter_mut().zip(a).zip(b) {
+            let difference = a.abs_diff(b);
+            total = total.wrapping_add(u64::from(difference));
+            let bin = &mut bins[usize::from(difference >> 2).min(BINS - 1)];
+            *bin = bin.wrapping_add(1);
+        }
     }
+    let [mut bins, others] = counts;
+    bins.iter_mut().zip(others).for_each(|(bin, other)| *bin = bin.wrapping_add(other));
     let count = now.len() as u32;
     let level = |bin: usize| bin as f32 / 16.0;
     let (mut above, mut top, mut median) = (0, 0, 0);

@@ -14,9 +14,11 @@ pub(crate) const BLOCK_MS: i64 = 10;
 const BLOCKS_PER_SECOND: u64 = 100;
 /// Level of a block without any sound, tenths of a dB.
 pub(crate) const SILENT_DB10: i16 = -1200;
-/// A sample this close to full scale, or beyond, is clipped. A recording that was clipped and then
-/// coded overshoots it half of the time; one that merely reaches -0.1 dBFS does not touch it.
-const CLIPPED_FROM: f32 = 0.999;
+/// A block that reaches this, or goes beyond, is clipped; one that merely reaches -0.1 dBFS is not.
+const CLIPPED_PEAK: f32 = 0.999;
+/// In such a block all samples from here on count: lossy coding makes the flat tops of clipped
+/// sound wavy, and each coding leaves fewer of them at full scale.
+const CLIPPED_FROM: f32 = 0.97;
 /// Sound longer than this keeps levels, but no waveform beyond it: 20 minutes (38 MB).
 const WAVEFORM_MAX: usize = 20 * 60 * RATE as usize;
 /// Levels are kept for at most so long: 24 hours. What comes later is not heard.
@@ -129,7 +131,8 @@ impl SoundEvidence {
         spans
     }
 
-    /// The part inside `span`, to whole blocks of 100 ms at its start.
+    /// The part inside `span`, to whole blocks of 100 ms at its start; the true peak stays that of
+    /// the whole.
     pub(crate) fn within(&self, span: Span) -> Self {
         let blocks = self.energy_db10.len();
         let index = |time: MediaTime| {
@@ -359,7 +362,7 @@ impl Open {
         evidence.peak_db10.push(db10(f64::from(self.peak) * f64::from(self.peak)));
         evidence.energy_db10.push(db10(loudest / count));
         let clipped = self.clipped.iter().copied().max().unwrap_or(0);
-        if clipped > 0 {
+        if clipped > 0 && self.peak >= CLIPPED_PEAK {
             let block = (evidence.energy_db10.len() - 1) as u32;
             let samples = u16::try_from(clipped).unwrap_or(u16::MAX);
             evidence.clipped.push(ClippedBlock { block, samples });

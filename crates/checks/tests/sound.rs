@@ -23,7 +23,8 @@ fn speech(seconds: f64, pauses: &[(f64, f64)], noise: f64) -> Vec<f32> {
             let voice: f64 = (1..=12)
                 .map(|k| {
                     let hertz = f64::from(k) * 140.0;
-                    let colour = 1.0 / (1.0 + ((hertz - 600.0 - 300.0 * (t * 5.1).sin()) / 300.0).powi(2));
+                    let colour =
+                        1.0 / (1.0 + ((hertz - 600.0 - 300.0 * (t * 5.1).sin()) / 300.0).powi(2));
                     (colour + 0.1) * (std::f64::consts::TAU * f64::from(k) * phase).sin()
                 })
                 .sum();
@@ -52,10 +53,14 @@ fn sentence_gaps_are_found_over_noise_and_over_soft_music() {
         let pauses = heard(&sound).pauses();
         for (from, to) in gaps {
             let found = pauses.iter().find(|pause| {
-                (pause.span.start.seconds() - from).abs() < 0.12 && (pause.span.end.seconds() - to).abs() < 0.12
+                (pause.span.start.seconds() - from).abs() < 0.12
+                    && (pause.span.end.seconds() - to).abs() < 0.12
             });
             let pause = found.unwrap_or_else(|| panic!("{name}: no pause at {from}: {pauses:?}"));
-            assert!(pause.span.contains(pause.quietest) && pause.depth_db > 6.0, "{name}: {pause:?}");
+            assert!(
+                pause.span.contains(pause.quietest) && pause.depth_db > 6.0,
+                "{name}: {pause:?}"
+            );
         }
         let long = pauses.iter().filter(|pause| pause.span.seconds() > 0.25).count();
         assert_eq!(long, gaps.len(), "{name}: {pauses:?}");
@@ -90,7 +95,8 @@ fn clipping_is_counted_and_loudness_is_not_clipping() {
 #[test]
 fn speech_to_noise_is_what_was_mixed() {
     let gaps = [(1.5, 2.1), (4.0, 4.8), (7.0, 7.6)];
-    let power = |sound: &[f32]| sound.iter().map(|x| f64::from(x * x)).sum::<f64>() / sound.len() as f64;
+    let power =
+        |sound: &[f32]| sound.iter().map(|x| f64::from(x * x)).sum::<f64>() / sound.len() as f64;
     let quiet = power(&speech(10.0, &gaps, 0.0));
     for wanted_db in [5.0, 15.0, 25.0] {
         // Uniform noise of amplitude a has the power a * a / 3.

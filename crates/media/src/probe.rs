@@ -241,9 +241,6 @@ fn scan(input: &mut Input, video: Option<usize>, audio: Option<usize>) -> Result
     let mut last_dts: Option<MediaTime> = None;
     let mut first_key: Option<MediaTime> = None;
     while input.read(&mut packet)? {
-        if packet.is_discarded() {
-            continue;
-        }
         if let Some(base) = video_base.filter(|_| Some(packet.stream()) == video) {
             let Some(at) = time(packet.stamp(), base) else { continue };
             if let Some(dts) = time(packet.dts(), base) {
@@ -259,6 +256,10 @@ fn scan(input: &mut Input, video: Option<usize>, audio: Option<usize>) -> Result
                 first_key.get_or_insert(at);
                 packets.keys.push((at, u64::try_from(packet.position()).unwrap_or(0)));
             }
+            // What an edit list hides is decoded, because others refer to it, but not shown.
+            if packet.is_discarded() {
+                continue;
+            }
             if packet.is_corrupt() {
                 packets.corrupt.push(at);
             }
@@ -266,6 +267,9 @@ fn scan(input: &mut Input, video: Option<usize>, audio: Option<usize>) -> Result
             packets.pictures.push((at, length));
         } else if let Some(base) = audio_base.filter(|_| Some(packet.stream()) == audio) {
             let Some(at) = time(packet.stamp(), base) else { continue };
+            if packet.is_discarded() {
+                continue;
+            }
             let length = MediaDuration::from_ticks(packet.duration().max(0), base.num, base.den);
             packets.sounds.push((at, length));
         }

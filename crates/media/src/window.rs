@@ -205,9 +205,6 @@ impl<'a> Window<'a> {
         let mut stats = WindowStats::default();
         let mut begun = false;
         while self.input.read(&mut packet)? {
-            if packet.is_discarded() {
-                continue;
-            }
             let stream = packet.stream();
             if let Some(video) = self.info.video.as_ref().filter(|v| v.stream == stream) {
                 let base = self.input.stream(stream)?.time_base();
@@ -240,7 +237,9 @@ impl<'a> Window<'a> {
                 if !pictures.drain(self.info, self.span, needs_earlier, &mut self.sounds, sink)? {
                     return Ok(None);
                 }
-            } else if let Some(sounds) = self.sounds.as_mut().filter(|s| !s.done) {
+            } else if self.info.audio.as_ref().is_some_and(|a| a.stream == stream)
+                && let Some(sounds) = self.sounds.as_mut().filter(|s| !s.done)
+            {
                 let base = self.input.stream(stream)?.time_base();
                 let Some(at) = time(packet.stamp(), base) else { continue };
                 if at < start - SOUND_PREROLL {

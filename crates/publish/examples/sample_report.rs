@@ -16,7 +16,9 @@ use reprise_model::event::{Edge, Event, EventKind};
 use reprise_model::series::{Mark, MarkKind, Series};
 use reprise_model::session::{Product, SessionManifest};
 use reprise_model::{Grade, Span, WallTime};
-use reprise_publish::{ClipFiles, ClipFolder, ReportData, RunManifest, SessionFolder, captions, render};
+use reprise_publish::{
+    ClipFiles, ClipFolder, ReportData, RunManifest, SessionFolder, captions, render,
+};
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -31,14 +33,22 @@ fn main() {
     let truth: serde_json::Value = serde_json::from_str(&text("truth.json")).unwrap();
 
     let mut pitches: Vec<_> = truth["pitches"].as_array().unwrap().iter().collect();
-    pitches.sort_by(|a, b| b["caused_gmv"].as_f64().unwrap().total_cmp(&a["caused_gmv"].as_f64().unwrap()));
+    pitches.sort_by(|a, b| {
+        b["caused_gmv"].as_f64().unwrap().total_cmp(&a["caused_gmv"].as_f64().unwrap())
+    });
     let moments: Vec<_> = pitches
         .iter()
         .zip(1..)
         .map(|(pitch, rank)| {
             let time = |key: &str| pitch[key].as_f64().unwrap();
             let (start, end) = (time("start_s"), time("end_s"));
-            common::moment(rank, start, end, pitch["product_id"].as_str().unwrap(), time("caused_gmv"))
+            common::moment(
+                rank,
+                start,
+                end,
+                pitch["product_id"].as_str().unwrap(),
+                time("caused_gmv"),
+            )
         })
         .collect();
 
@@ -56,7 +66,12 @@ fn main() {
         let product = sample.products.iter().find(|p| p.id == moment.product_ids[0]).unwrap();
         let span = moment.span;
         let live = session.join("live.flv");
-        let mp4 = ffmpeg(&live, span, &["-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac", "-movflags", "+faststart"], "clip.mp4");
+        let mp4 = ffmpeg(
+            &live,
+            span,
+            &["-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac", "-movflags", "+faststart"],
+            "clip.mp4",
+        );
         let jpeg = ffmpeg(&live, span, &["-frames:v", "1", "-q:v", "4"], "cover.jpg");
         let grade = match moment.rank {
             1 => Grade::High,
@@ -73,7 +88,8 @@ fn main() {
             captions_vtt: captions::vtt(&clip.words),
             captions_srt: captions::srt(&clip.words),
         };
-        let place = if grade == Grade::Rejected { ClipFolder::Rejected } else { ClipFolder::Shipped };
+        let place =
+            if grade == Grade::Rejected { ClipFolder::Rejected } else { ClipFolder::Shipped };
         folder.put_clip(place, &clip, &files).unwrap();
         if grade == Grade::Rejected { sample.rejected.push(clip) } else { sample.clips.push(clip) }
     }
@@ -89,7 +105,8 @@ fn main() {
         products: &sample.products,
         timezone: Some(&manifest.timezone),
     });
-    let ids = |clips: &[reprise_model::clip::Clip]| clips.iter().map(|c| c.clip_id.clone()).collect();
+    let ids =
+        |clips: &[reprise_model::clip::Clip]| clips.iter().map(|c| c.clip_id.clone()).collect();
     let run = RunManifest {
         run: sample.outcome.run.clone(),
         clips: ids(&sample.clips),
@@ -130,7 +147,9 @@ fn read_events(text: &str, started: WallTime, total: f64) -> (Series, Vec<Mark>)
     };
     let mut marks: Vec<Mark> = Vec::new();
     let end_open = |marks: &mut Vec<Mark>, kind: MarkKind, time| {
-        if let Some(mark) = marks.iter_mut().rev().find(|mark| mark.kind == kind && mark.span.end == at(total)) {
+        if let Some(mark) =
+            marks.iter_mut().rev().find(|mark| mark.kind == kind && mark.span.end == at(total))
+        {
             mark.span.end = time;
         }
     };
@@ -142,7 +161,11 @@ fn read_events(text: &str, started: WallTime, total: f64) -> (Series, Vec<Mark>)
             continue;
         }
         let mut begin = |kind, label: Option<String>| {
-            marks.push(Mark { kind, span: Span::new(time, at(total)), label: label.unwrap_or_default() });
+            marks.push(Mark {
+                kind,
+                span: Span::new(time, at(total)),
+                label: label.unwrap_or_default(),
+            });
         };
         match event.kind {
             EventKind::Order(order) => {
@@ -161,11 +184,19 @@ fn read_events(text: &str, started: WallTime, total: f64) -> (Series, Vec<Mark>)
             EventKind::Comment { .. } => series.comments[second] += 1.0,
             EventKind::Pin { product_id } => {
                 end_open(&mut marks, MarkKind::Pin, time);
-                marks.push(Mark { kind: MarkKind::Pin, span: Span::new(time, at(total)), label: product_id });
+                marks.push(Mark {
+                    kind: MarkKind::Pin,
+                    span: Span::new(time, at(total)),
+                    label: product_id,
+                });
             }
-            EventKind::FlashSale { state: Edge::Start, product_id } => begin(MarkKind::FlashSale, product_id),
+            EventKind::FlashSale { state: Edge::Start, product_id } => {
+                begin(MarkKind::FlashSale, product_id)
+            }
             EventKind::FlashSale { .. } => end_open(&mut marks, MarkKind::FlashSale, time),
-            EventKind::Giveaway { state: Edge::Start, keyword, .. } => begin(MarkKind::Giveaway, keyword),
+            EventKind::Giveaway { state: Edge::Start, keyword, .. } => {
+                begin(MarkKind::Giveaway, keyword)
+            }
             EventKind::Giveaway { .. } => end_open(&mut marks, MarkKind::Giveaway, time),
             _ => {}
         }

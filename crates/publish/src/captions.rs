@@ -158,7 +158,11 @@ mod tests {
             "WEBVTT\n\n00:00:00.100 --> 00:00:00.900\nTap the basket.\n\n\
              00:00:01.000 --> 00:00:01.800\nOnly twenty\n\n00:00:03.000 --> 00:00:03.800\nleft\n"
         );
-        assert!(srt(&words).unwrap().starts_with("1\n00:00:00,100 --> 00:00:00,900\nTap the basket.\n\n2\n"));
+        assert!(
+            srt(&words)
+                .unwrap()
+                .starts_with("1\n00:00:00,100 --> 00:00:00,900\nTap the basket.\n\n2\n")
+        );
     }
 
     #[test]
@@ -179,12 +183,21 @@ mod tests {
     #[test]
     fn cues_are_short_ordered_and_apart() {
         let words: Vec<Word> = (0..400)
-            .map(|i| word("слово", f64::from(i) * 0.3, f64::from(i) * 0.3 + if i % 7 == 0 { 0.9 } else { 0.25 }))
+            .map(|i| {
+                word(
+                    "слово",
+                    f64::from(i) * 0.3,
+                    f64::from(i) * 0.3 + if i % 7 == 0 { 0.9 } else { 0.25 },
+                )
+            })
             .collect();
         let cues = cues(&words);
         assert!(cues.len() > 10);
         for cue in &cues {
-            assert!(cue.lines.len() <= LINES_MAX && cue.lines.iter().all(|line| width(line) <= LINE_WIDTH));
+            assert!(
+                cue.lines.len() <= LINES_MAX
+                    && cue.lines.iter().all(|line| width(line) <= LINE_WIDTH)
+            );
             assert!((cue.end - cue.start).seconds() <= CUE_S_MAX + 1.0);
         }
         assert!(cues.windows(2).all(|pair| pair[0].end <= pair[1].start));

@@ -10,8 +10,8 @@ use reprise_model::clip::Clip;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::{Error, Kind, Result};
 use reprise_store::{Key, ObjectStore, PutOptions};
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::run::RunManifest;
 
@@ -180,7 +180,12 @@ impl<'a> SessionFolder<'a> {
     /// # Errors
     /// The store's; [`Kind::Usage`] for names that no object can have; [`Kind::Bug`] for a value
     /// that JSON cannot hold.
-    pub fn stage_put<T: Serialize + ?Sized>(&self, stage: &str, key: &str, value: &T) -> Result<()> {
+    pub fn stage_put<T: Serialize + ?Sized>(
+        &self,
+        stage: &str,
+        key: &str,
+        value: &T,
+    ) -> Result<()> {
         let key = self.stage_key(stage, key)?;
         self.store.put(&key, &to_json(value)?, PutOptions::for_key(&key))
     }
@@ -277,7 +282,8 @@ impl<'a> SessionFolder<'a> {
         for folder in ["clips/", "rejected/", ".stages/", ".runs/"] {
             for entry in self.store.list(&format!("{}/{folder}", self.prefix))? {
                 let name = &entry.key.as_str()[self.prefix.len() + 1..];
-                let in_kept = name.match_indices('/').any(|(at, _)| kept_folders.contains(&name[..=at]));
+                let in_kept =
+                    name.match_indices('/').any(|(at, _)| kept_folders.contains(&name[..=at]));
                 if !in_kept && !kept.contains(&entry.key) {
                     swept.push(entry.key);
                 }
@@ -352,7 +358,8 @@ impl<'a> SessionFolder<'a> {
 /// A name that is one part of a key, so that it cannot reach another folder.
 fn one_part(name: &str) -> Result<&str> {
     if name.is_empty() || name.contains('/') {
-        let message = format!("a name inside a session's folder is one part, without `/`: {name:?}");
+        let message =
+            format!("a name inside a session's folder is one part, without `/`: {name:?}");
         return Err(Error::new(Kind::Usage, message));
     }
     Ok(name)

@@ -49,7 +49,10 @@ impl TestStore {
 
     fn writes(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
-        log.iter().filter(|line| line.starts_with("put") || line.starts_with("delete")).cloned().collect()
+        log.iter()
+            .filter(|line| line.starts_with("put") || line.starts_with("delete"))
+            .cloned()
+            .collect()
     }
 }
 
@@ -80,7 +83,8 @@ impl ObjectStore for TestStore {
         self.operation("list", prefix)?;
         let objects = self.objects.lock().unwrap();
         let fits = objects.iter().filter(|(key, _)| key.starts_with(prefix));
-        fits.map(|(key, bytes)| Ok(Entry { key: Key::new(key)?, len: bytes.len() as u64 })).collect()
+        fits.map(|(key, bytes)| Ok(Entry { key: Key::new(key)?, len: bytes.len() as u64 }))
+            .collect()
     }
     fn delete(&self, key: &Key) -> Result<()> {
         self.operation("delete", key.as_str())?;
@@ -107,11 +111,21 @@ impl Job {
         let mut videos = BTreeMap::new();
         for (ranks, grade) in [(shipped, Grade::Basic), (rejected, Grade::Rejected)] {
             for &rank in ranks {
-                let moment = common::moment(rank, f64::from(rank) * 40.0, f64::from(rank) * 40.0 + 20.0, "p000", 100.0);
+                let moment = common::moment(
+                    rank,
+                    f64::from(rank) * 40.0,
+                    f64::from(rank) * 40.0 + 20.0,
+                    "p000",
+                    100.0,
+                );
                 let mp4 = format!("video {rank} of {run}").into_bytes();
                 let clip = common::clip(&moment, &sample.products[0], grade, &mp4);
                 videos.insert(clip.clip_id.clone(), mp4);
-                if grade == Grade::Rejected { sample.rejected.push(clip) } else { sample.clips.push(clip) }
+                if grade == Grade::Rejected {
+                    sample.rejected.push(clip)
+                } else {
+                    sample.clips.push(clip)
+                }
             }
         }
         sample.outcome = common::outcome(600.0, sample.outcome.moments.clone(), &sample.clips);
@@ -150,7 +164,9 @@ impl Job {
             mp4: &self.videos[&clip.clip_id],
             cover: Some(b"jpeg"),
             // As many pictures as the run has clips, so that a later run leaves fewer.
-            evidence: (0..self.sample.clips.len()).map(|n| (format!("evidence/{n}.jpg"), vec![1])).collect(),
+            evidence: (0..self.sample.clips.len())
+                .map(|n| (format!("evidence/{n}.jpg"), vec![1]))
+                .collect(),
             captions_vtt: captions::vtt(&clip.words),
             captions_srt: captions::srt(&clip.words),
         }
@@ -162,7 +178,9 @@ fn everything_is_written_in_order() {
     let store = TestStore::default();
     Job::new("run-1", &[1, 2], &[3]).run(&store).unwrap();
     let writes = store.writes();
-    let at = |line: &str| writes.iter().position(|w| w == line).unwrap_or_else(|| panic!("{line}: {writes:#?}"));
+    let at = |line: &str| {
+        writes.iter().position(|w| w == line).unwrap_or_else(|| panic!("{line}: {writes:#?}"))
+    };
     assert!(at("put clips/c-01/clip.mp4") < at("put clips/c-01/clip.json"));
     assert!(at("put clips/c-01/evidence/1.jpg") < at("put clips/c-01/clip.json"));
     let order = [
@@ -187,12 +205,26 @@ fn a_new_run_sweeps_what_only_the_old_one_named() {
     store.log.lock().unwrap().clear();
     Job::new("run-2", &[2, 4], &[]).run(&store).unwrap();
     let clip = |folder: &str, id: u32| {
-        ["clip.mp4", "clip.json", "cover.jpg", "captions.vtt", "captions.srt", "evidence/0.jpg", "evidence/1.jpg"]
-            .map(|file| format!("{folder}/c-{id:02}/{file}"))
+        [
+            "clip.mp4",
+            "clip.json",
+            "cover.jpg",
+            "captions.vtt",
+            "captions.srt",
+            "evidence/0.jpg",
+            "evidence/1.jpg",
+        ]
+        .map(|file| format!("{folder}/c-{id:02}/{file}"))
     };
     let mut expected = BTreeSet::from(
-        [".runs/run-2.json", ".stages/segment/run-2.json", "report.html", "session.json", "notes.txt"]
-            .map(str::to_owned),
+        [
+            ".runs/run-2.json",
+            ".stages/segment/run-2.json",
+            "report.html",
+            "session.json",
+            "notes.txt",
+        ]
+        .map(str::to_owned),
     );
     expected.extend(clip("clips", 2));
     expected.extend(clip("clips", 4));
@@ -303,7 +335,10 @@ fn what_does_not_agree_is_refused() {
     let kind = |run: &RunManifest| folder.finish(run, outcome, "").unwrap_err().kind;
     assert_eq!(kind(&RunManifest { run: "other".into(), ..job.run.clone() }), Kind::Bug);
     assert_eq!(kind(&RunManifest { clips: vec!["c-01".into()], ..job.run.clone() }), Kind::Bug);
-    assert_eq!(kind(&RunManifest { rejected: vec!["c-09".into()], ..job.run.clone() }), Kind::TryAgain);
+    assert_eq!(
+        kind(&RunManifest { rejected: vec!["c-09".into()], ..job.run.clone() }),
+        Kind::TryAgain
+    );
     let other = SessionFolder::new(&store, "sim-seller", "other");
     assert_eq!(other.finish(&job.run, outcome, "").unwrap_err().kind, Kind::Bug);
 

@@ -57,8 +57,11 @@ fn check_nesting(html: &str) {
     const VOID: [&str; 7] = ["meta", "img", "br", "track", "!doctype", "link", "input"];
     let mut open: Vec<String> = Vec::new();
     for tag in tags(html) {
-        let name: String =
-            tag.trim_start_matches(['<', '/']).chars().take_while(|c| c.is_alphanumeric() || *c == '!').collect();
+        let name: String = tag
+            .trim_start_matches(['<', '/'])
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '!')
+            .collect();
         if tag.starts_with("</") {
             assert_eq!(open.pop().as_deref(), Some(name.as_str()), "{tag}");
         } else if !VOID.contains(&name.as_str()) && !tag.ends_with("/>") {
@@ -110,7 +113,10 @@ fn every_clip_moment_verdict_and_practice_appears() {
     }
     for rule in RuleId::ALL {
         let cell = format!("<code>{rule}</code>");
-        assert!(html.matches(&cell).count() >= sample.clips.len() + sample.rejected.len(), "{rule}");
+        assert!(
+            html.matches(&cell).count() >= sample.clips.len() + sample.rejected.len(),
+            "{rule}"
+        );
     }
     for text in [
         "GMV 412 USD where 35 USD were expected, 11.8 times as much",
@@ -163,7 +169,8 @@ fn poison<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T, text: &s
     let mut paths = Vec::new();
     strings(&json, "", &mut paths);
     for path in paths {
-        let before = std::mem::replace(json.pointer_mut(&path).unwrap(), Value::String(text.to_owned()));
+        let before =
+            std::mem::replace(json.pointer_mut(&path).unwrap(), Value::String(text.to_owned()));
         if serde_json::from_value::<T>(json.clone()).is_err() {
             *json.pointer_mut(&path).unwrap() = before;
         }
@@ -226,10 +233,12 @@ fn texts_from_outside_cannot_run() {
 #[test]
 fn only_the_pages_own_script_may_run() {
     let html = page(&common::sample());
-    let policy = tags(&html).into_iter().find(|tag| tag.contains("Content-Security-Policy")).unwrap();
+    let policy =
+        tags(&html).into_iter().find(|tag| tag.contains("Content-Security-Policy")).unwrap();
     let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
     assert_eq!(nonce.len(), 64);
-    let scripts: Vec<&str> = tags(&html).into_iter().filter(|tag| tag.starts_with("<script")).collect();
+    let scripts: Vec<&str> =
+        tags(&html).into_iter().filter(|tag| tag.starts_with("<script")).collect();
     assert_eq!(scripts.len(), 2);
     assert!(scripts[0].contains("application/json"));
     assert_eq!(attribute(scripts[1], "nonce"), Some(nonce));
@@ -262,7 +271,12 @@ fn an_empty_session_is_a_page_too() {
         write_for_people("empty", &html);
         check_nesting(&html);
         check_links(&html);
-        for text in ["no order in the event log", "This LIVE gave no clip", "time not known", "There was no moment to clip"] {
+        for text in [
+            "no order in the event log",
+            "This LIVE gave no clip",
+            "time not known",
+            "There was no moment to clip",
+        ] {
             assert!(html.contains(text), "{text}");
         }
         assert!(!html.contains("NaN") && !html.contains("inf"), "no figure without sense");
@@ -288,7 +302,12 @@ fn a_clip_with_nothing_but_a_video_has_a_card() {
 fn long_session() -> Sample {
     const SECONDS: usize = 46_800;
     let products: Vec<_> = (0..100)
-        .map(|n| product(&format!("p{n:03}"), &format!("Product {n} of a long evening, with a name that goes on")))
+        .map(|n| {
+            product(
+                &format!("p{n:03}"),
+                &format!("Product {n} of a long evening, with a name that goes on"),
+            )
+        })
         .collect();
     let moments: Vec<_> = (1..=60u32)
         .map(|rank| {
@@ -301,11 +320,14 @@ fn long_session() -> Sample {
         .take(20)
         .map(|moment| common::clip(moment, &products[moment.rank as usize], Grade::Basic, b"x"))
         .collect();
-    let wave = |top: f64, period: usize| (0..SECONDS).map(|s| top * (s % period) as f64 / period as f64).collect();
+    let wave = |top: f64, period: usize| {
+        (0..SECONDS).map(|s| top * (s % period) as f64 / period as f64).collect()
+    };
     let mut series = common::sample().series;
     (series.gmv, series.net_gmv) = (wave(500_000.0, 4000), wave(450_000.0, 4000));
     (series.orders, series.units) = (wave(3.0, 4000), wave(4.0, 4000));
-    (series.viewers, series.likes, series.comments) = (wave(90_000.0, 20_000), wave(40.0, 900), wave(9.0, 700));
+    (series.viewers, series.likes, series.comments) =
+        (wave(90_000.0, 20_000), wave(40.0, 900), wave(9.0, 700));
     let mark = |kind, start: usize, length: usize, label: &str| Mark {
         kind,
         span: Span::from_seconds(start as f64, (start + length) as f64),
@@ -350,13 +372,18 @@ fn figures_that_make_no_sense_do_no_harm() {
 
 /// Elements, headings, ids and links of a page, one a line.
 fn outline(html: &str) -> String {
-    const SHOWN: [&str; 14] =
-        ["header", "main", "section", "article", "footer", "nav", "table", "figure", "h1", "h2", "h3", "h4", "video", "details"];
+    const SHOWN: [&str; 14] = [
+        "header", "main", "section", "article", "footer", "nav", "table", "figure", "h1", "h2",
+        "h3", "h4", "video", "details",
+    ];
     let mut out = String::new();
     let mut depth = 0usize;
     for tag in tags(html) {
-        let name: String =
-            tag.trim_start_matches(['<', '/']).chars().take_while(|c| c.is_alphanumeric()).collect();
+        let name: String = tag
+            .trim_start_matches(['<', '/'])
+            .chars()
+            .take_while(|c| c.is_alphanumeric())
+            .collect();
         if !SHOWN.contains(&name.as_str()) {
             continue;
         }
@@ -366,7 +393,9 @@ fn outline(html: &str) -> String {
         }
         let after = &html[tag.as_ptr() as usize - html.as_ptr() as usize + tag.len()..];
         let text = if name.starts_with('h') && name.len() == 2 || name == "details" {
-            let end = after.find(&format!("</{}>", if name == "details" { "summary" } else { &name })).unwrap();
+            let end = after
+                .find(&format!("</{}>", if name == "details" { "summary" } else { &name }))
+                .unwrap();
             let mut words = String::new();
             let mut inside = false;
             for c in after[..end].chars() {

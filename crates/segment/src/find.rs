@@ -16,6 +16,9 @@ const FINE_S: usize = 420;
 /// Two causes of one long stretch lie at least so far apart, seconds.
 const APART_S: usize = 30;
 
+/// Causes with more evidence than this say where in a pin the host calls, nats.
+const CLEAR_LLR: f64 = 8.0;
+
 /// Without pins, the orders' lag is measured so far around what was found, seconds.
 const LISTEN_S: usize = 75;
 
@@ -65,7 +68,7 @@ pub(crate) struct Findings {
 pub(crate) fn search(log: &Log, signals: &Signals, settings: &Settings) -> Findings {
     let mut lags = Lags::prior(settings);
     lag::from_giveaways(log, settings, &mut lags);
-    let stretches = stretches(log, signals);
+    let mut stretches = stretches(log, signals);
 
     let (roles, mut channels) = channels(signals, &lags, settings, None);
     let mut first = Vec::new();
@@ -86,6 +89,7 @@ pub(crate) fn search(log: &Log, signals: &Signals, settings: &Settings) -> Findi
     let witnesses = witnesses(&stretches, &first, &roles, &channels);
     lag::from_orders(&witnesses, settings, &mut lags);
     set_kernels(&roles, &mut channels, &lags);
+    learn_habit(&mut stretches, &first);
     let mut found = pass(&stretches, &roles, &channels, Some((&first, &explained)));
     drop_overlapping(&mut found);
     let found = credit(&roles, &channels, found);
@@ -188,7 +192,7 @@ fn stretches(log: &Log, signals: &Signals) -> Vec<Stretch> {
     let mut covered_to = 0usize;
     let gap = |out: &mut Vec<Stretch>, from: usize, to: usize| {
         if to > from + LENGTHS[0] {
-            out.push(Stretch { from, to, product: None, pinned: false, flash: None });
+            out.push(Stretch { from, to, product: None, pinned: false, flash: None, habit: None });
         }
     };
     for pin in &log.pins {
@@ -206,7 +210,7 @@ fn stretches(log: &Log, signals: &Signals) -> Vec<Stretch> {
             })
             .map(|sale| sale.start_s.max(0.0) as usize);
         if to > from {
-            out.push(Stretch { from, to, product: pin.product, pinned: true, flash });
+            out.push(Stretch { from, to, product: pin.product, pinned: true, flash, habit: None });
         }
     }
     gap(&mut out, covered_to, signals.seconds);
@@ -220,10 +224,34 @@ fn stretches(log: &Log, signals: &Signals) -> Vec<Stretch> {
                 product: Some(product),
                 pinned: false,
                 flash: None,
+                habit: None,
             });
         }
     }
     out
+}
+
+/// Learns from the clear causes where in a pin this host makes the call.
+fn learn_habit(stretches: &mut [Stretch], placed: &[Placed]) {
+    let places: Vec<f64> = placed
+        .iter()
+        .filter(|p| stretches[p.stretch].pinned && p.cause.llr > CLEAR_LLR)
+        .map(|p| {
+            let pin = &stretches[p.stretch];
+            let middle = (p.cause.start - pin.from) as f64 + 0.5 * p.cause.length as f64;
+            middle / (pin.to - pin.from).max(1) as f64
+        })
+        .collect();
+    if places.len() < 4 {
+        return;
+    }
+    let mean = places.iter().sum::<f64>() / places.len() as f64;
+    let square = places.iter().map(|p| (p - mean).powi(2)).sum::<f64>();
+    // Drawn to a wide spread by four places that are a quarter of the pin away.
+    let spread = ((square + 4.0 * 0.0625) / (places.len() + 4) as f64).sqrt();
+    for stretch in stretches.iter_mut().filter(|stretch| stretch.pinned) {
+        stretch.habit = Some((mean, spread));
+    }
 }
 
 /// The channels that speak about a stretch; orders first.
@@ -363,7 +391,7 @@ fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
     let size = stretch.to.saturating_sub(stretch.from);
     if size <= FINE_S {
         let tried = try_windows(stretch, heard, 1 + size / 150);
-        return cause(stretch, &tried, crate::knob("HEAT", 1.0)).into_iter().collect();
+        return cause(stretch, &tried).into_iter().collect();
     }
     let tried = try_windows(stretch, heard, 3);
     let mut order: Vec<usize> = (0..tried.len()).filter(|&i| tried[i].llr > UNPINNED_LLR).collect();
@@ -389,7 +417,7 @@ fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
                 to: (end + 30).min(stretch.to),
                 ..stretch.clone()
             };
-            cause(&near, &try_windows(&near, heard, 1), crate::knob("HEAT", 1.0))
+            cause(&near, &try_windows(&near, heard, 1))
         })
         .collect()
 }

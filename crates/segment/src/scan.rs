@@ -128,6 +128,8 @@ pub(crate) struct Stretch {
     pub pinned: bool,
     /// Second at which a flash sale of the product starts; the call is there.
     pub flash: Option<usize>,
+    /// Where in a pin this host calls: mean and spread of the call's middle, as a share of the pin.
+    pub habit: Option<(f64, f64)>,
 }
 
 /// One channel and what others are credited with in it.
@@ -174,9 +176,14 @@ fn prior(stretch: &Stretch, start: usize, seconds: usize) -> f64 {
     let flash = stretch.flash.map_or(0.0, |flash| {
         // The host calls when the sale opens; the call may begin a little before or after.
         let late = (start as f64 - flash as f64 - 2.0) / 5.0;
-        3.0 - 0.5 * late * late.abs().min(4.0)
+        3.0 - 0.5 * (late * late).min(12.0)
     });
-    -0.5 * off * off + flash.max(-3.0)
+    let habit = stretch.habit.map_or(0.0, |(mean, spread)| {
+        let middle = start as f64 + 0.5 * seconds as f64 - stretch.from as f64;
+        let place = middle / (stretch.to - stretch.from).max(1) as f64;
+        -0.5 * ((place - mean) / spread).powi(2)
+    });
+    -0.5 * off * off + flash + habit.max(-4.5)
 }
 
 /// A cause: where it most likely lies, second by second.
@@ -195,11 +202,12 @@ pub(crate) struct Cause {
 }
 
 /// The best cause among the windows tried, with the likely place of every second of it.
-pub(crate) fn cause(stretch: &Stretch, tried: &[Tried], heat: f64) -> Option<Cause> {
+pub(crate) fn cause(stretch: &Stretch, tried: &[Tried]) -> Option<Cause> {
     let best = tried.iter().copied().reduce(|a, b| if b.score > a.score { b } else { a })?;
     if best.llr < LEAST_LLR {
         return None;
     }
+    let heat = (1.0 + best.llr / crate::knob("HDIV",40.0)).min(crate::knob("HMAX",4.0));
     let from = stretch.from;
     let until = tried.iter().map(|t| t.start + LENGTHS[t.length]).max()?;
     // Added up as differences: +w at the start of a window, -w after its end.

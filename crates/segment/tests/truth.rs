@@ -38,6 +38,14 @@ fn simulated_sessions() {
             lag_of(&found, Signal::Comments),
             truth.delay_s + truth.comment_lag_s,
         );
+        if std::env::var("DETAIL").is_ok() {
+            let mut best = truth.pitches.clone();
+            best.sort_by(|a, b| b.caused_gmv.total_cmp(&a.caused_gmv));
+            for pitch in &best[..12] {
+                let hit = found.moments.iter().filter(|m| m.span.end.seconds() > pitch.start_s && m.span.start.seconds() < pitch.end_s).map(|m| format!("#{} {}-{} {} gmv {:?} orders {}", m.rank, m.span.start.seconds(), m.span.end.seconds(), m.product_ids.join(","), m.attributed.gmv.first().map(|g| g.to_string()), m.attributed.orders)).collect::<Vec<_>>();
+                println!("   {}-{} {:.0}: {:?}", pitch.start_s, pitch.end_s, pitch.caused_gmv, hit);
+            }
+        }
         let large = session.name.contains("_3000_");
         by_profile.entry((truth.profile.clone(), large)).or_default().push(score);
     }

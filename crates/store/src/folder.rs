@@ -93,7 +93,8 @@ impl FolderStore {
             match fs::create_dir(&path) {
                 Ok(()) => sync_folder(&above)?,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    let found = fs::symlink_metadata(&path).map_err(|error| failed(&path, error))?;
+                    let found =
+                        fs::symlink_metadata(&path).map_err(|error| failed(&path, error))?;
                     if found.is_symlink() {
                         return Err(link_refused(&path));
                     }
@@ -323,7 +324,8 @@ impl Temporary {
                     make_folder(&folder)?;
                 }
                 // Left by a process that had this one's number.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS_MAX => {}
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS_MAX => {}
                 Err(error) => return Err(failed(&path, error)),
             }
             attempt += 1;
@@ -398,7 +400,9 @@ fn not_a_folder(path: &Path) -> Error {
 fn failed(path: &Path, error: std::io::Error) -> Error {
     let file = path.display().to_string();
     let message = match error.kind() {
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => return not_a_folder(path).caused_by(error),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            return not_a_folder(path).caused_by(error);
+        }
         ErrorKind::ReadOnlyFilesystem => "lies on a file system that is read-only",
         ErrorKind::QuotaExceeded => "this user's share of the disk is used up",
         ErrorKind::PermissionDenied => "may not be read or written by this user",

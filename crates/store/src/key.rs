@@ -113,8 +113,24 @@ mod tests {
         let long = "a/".repeat(600);
         let long_part = "a".repeat(256);
         for bad in [
-            "", "/", "/etc/passwd", "..", ".", "a/..", "a/../b", "../a", "a//b", "a/", "a/./b",
-            "a\0b", "a\nb", "\u{7f}", ".reprise-tmp/1", ".reprise-tmp", &long, &long_part,
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            ".",
+            "a/..",
+            "a/../b",
+            "../a",
+            "a//b",
+            "a/",
+            "a/./b",
+            "a\0b",
+            "a\nb",
+            "\u{7f}",
+            ".reprise-tmp/1",
+            ".reprise-tmp",
+            &long,
+            &long_part,
         ] {
             assert_eq!(Key::new(bad).unwrap_err().kind, Kind::Usage, "{bad:?}");
         }

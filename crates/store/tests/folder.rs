@@ -89,11 +89,15 @@ fn leftovers_of_the_dead_are_hidden_and_swept() {
     assert_eq!(names(&store, ""), ["a/b"]);
     assert_eq!(names(&store, "."), [""; 0]);
     assert!(Key::new(format!(".reprise-tmp/{alive}-999999")).is_err());
-    let left: Vec<bool> =
-        [format!("{dead}-1"), format!("{dead}-2"), format!("{alive}-999999"), "notes.txt".to_owned()]
-            .iter()
-            .map(|name| temporary.join(name).exists())
-            .collect();
+    let left: Vec<bool> = [
+        format!("{dead}-1"),
+        format!("{dead}-2"),
+        format!("{alive}-999999"),
+        "notes.txt".to_owned(),
+    ]
+    .iter()
+    .map(|name| temporary.join(name).exists())
+    .collect();
     assert_eq!(left, [false, true, true, true]);
     put(&store, "a/c", b"2");
     assert_eq!(names(&store, ""), ["a/b", "a/c"]);
@@ -106,7 +110,9 @@ fn child_that_puts() {
     let store = FolderStore::open(folder).unwrap();
     for round in 0u32.. {
         let bytes = vec![(round % 251) as u8; 200_000 + (round as usize % 5) * 70_000];
-        store.put(&key(&format!("s/{}/clip.mp4", round % 7)), &bytes, PutOptions::default()).unwrap();
+        store
+            .put(&key(&format!("s/{}/clip.mp4", round % 7)), &bytes, PutOptions::default())
+            .unwrap();
         let name = format!("s/runs/{round}.json");
         assert!(store.put_if_absent(&key(&name), &bytes, PutOptions::default()).unwrap());
         store.delete(&key(&name)).unwrap();
@@ -138,7 +144,11 @@ fn every_visible_file_is_whole_after_a_kill() {
         for entry in store.list("").unwrap() {
             let bytes = store.get(&entry.key).unwrap().unwrap();
             assert_eq!(bytes.len() as u64, entry.len);
-            assert!(bytes.len() >= 200_000 && (bytes.len() - 200_000).is_multiple_of(70_000), "{}", entry.key);
+            assert!(
+                bytes.len() >= 200_000 && (bytes.len() - 200_000).is_multiple_of(70_000),
+                "{}",
+                entry.key
+            );
             assert!(bytes.iter().all(|byte| *byte == bytes[0]), "{}", entry.key);
             seen += 1;
         }
@@ -162,7 +172,9 @@ fn of_many_first_comers_one_wins() {
                     scope.spawn(move || {
                         let store = FolderStore::open(dir).unwrap();
                         barrier.wait();
-                        store.put_if_absent(name, &[writer as u8; 5000], PutOptions::default()).unwrap()
+                        store
+                            .put_if_absent(name, &[writer as u8; 5000], PutOptions::default())
+                            .unwrap()
                     })
                 })
                 .collect();

@@ -33,7 +33,11 @@ pub fn through_aac(sound: &[f32], bit_rate: &str) -> Option<Vec<f32>> {
     let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let rate = RATE.to_string();
     let input = ["-f", "f32le", "-ar", rate.as_str(), "-ac", "1", "-i", "-"];
-    let folder = std::env::temp_dir().join(format!("reprise-checks-{}-{bit_rate}-{}", std::process::id(), sound.len()));
+    let folder = std::env::temp_dir().join(format!(
+        "reprise-checks-{}-{bit_rate}-{}",
+        std::process::id(),
+        sound.len()
+    ));
     std::fs::create_dir_all(&folder).ok()?;
     let file = folder.join("sound.mp4");
     let name = file.to_str()?;

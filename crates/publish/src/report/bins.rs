@@ -71,7 +71,8 @@ fn gathered(values: &[f64], total_s: usize, step_s: usize, mean: bool) -> Vec<f6
         .map(|index| {
             let from = (index * step).min(values.len());
             let to = ((index + 1) * step).min(values.len()).min(total_s.max(from));
-            let inside: Vec<f64> = values[from..to].iter().copied().filter(|v| v.is_finite()).collect();
+            let inside: Vec<f64> =
+                values[from..to].iter().copied().filter(|v| v.is_finite()).collect();
             let sum: f64 = inside.iter().sum();
             if mean && !inside.is_empty() { sum / inside.len() as f64 } else { sum }
         })
@@ -92,7 +93,9 @@ mod tests {
             };
             for count_max in [1, 7, 60, 120] {
                 let bins = Bins::new(&series, total, count_max);
-                assert!((bins.gmv.iter().sum::<f64>() - series.gmv.iter().sum::<f64>()).abs() < 1e-6);
+                assert!(
+                    (bins.gmv.iter().sum::<f64>() - series.gmv.iter().sum::<f64>()).abs() < 1e-6
+                );
                 assert!(bins.viewers.iter().all(|&v| v == 7.0));
                 assert!(bins.len() <= count_max || bins.step_s == 3600);
                 assert_eq!(bins.span(bins.len() - 1).1, total);

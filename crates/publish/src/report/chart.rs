@@ -9,7 +9,9 @@ use reprise_model::{MediaTime, Span};
 
 use super::ReportData;
 use super::bins::Bins;
-use super::text::{clock, esc, fault_words, grade_words, link_part, num, seconds, short_num};
+use super::text::{
+    clock, count, esc, fault_words, grade_words, link_part, money_of, num, seconds, short_num,
+};
 
 /// Widths that the chart is drawn for; the style sheet shows the one that fits, so that the letters
 /// stay legible on a phone.
@@ -50,14 +52,13 @@ pub(super) fn draw(data: &ReportData<'_>, total_s: usize, width: &Width) -> Stri
 
 /// The texts that the script shows over the chart, one list of lines a bin.
 pub(super) fn hover_texts(data: &ReportData<'_>, bins: &Bins) -> Vec<Vec<String>> {
-    let currency = data.series.currency.map_or_else(String::new, |c| format!(" {c}"));
     (0..bins.len())
         .map(|index| {
             let span = bin_span(bins, index);
             let mut lines = vec![format!("{} to {}", clock(span.start), clock(span.end))];
             if !data.series.gmv.is_empty() {
-                lines.push(format!("GMV {}{currency}", num(bins.gmv[index])));
-                lines.push(format!("{} orders", num(bins.orders[index])));
+                lines.push(format!("GMV {}", money_of(bins.gmv[index], data.series.currency)));
+                lines.push(count(bins.orders[index], "order", "orders"));
             }
             if !data.series.viewers.is_empty() {
                 lines.push(format!("{} viewers at once (mean)", num(bins.viewers[index].round())));
@@ -71,7 +72,11 @@ pub(super) fn hover_texts(data: &ReportData<'_>, bins: &Bins) -> Vec<Vec<String>
                 lines.push(format!("Moment {}", moment.rank));
             }
             for mark in data.marks.iter().filter(|m| touches(m.span, span)) {
-                lines.push(format!("{}: {}", lane_words(mark.kind), label(data, mark.kind, &mark.label)));
+                lines.push(format!(
+                    "{}: {}",
+                    lane_words(mark.kind),
+                    label(data, mark.kind, &mark.label)
+                ));
             }
             lines
         })
@@ -165,7 +170,12 @@ impl Drawing<'_> {
         let unit = series.currency.map_or_else(|| "money".to_owned(), |c| c.to_string());
         let mut panels = Vec::new();
         if !series.gmv.is_empty() {
-            panels.push((format!("GMV, {unit} in each {step}"), self.bins.gmv.clone(), "gmv", 150.0));
+            panels.push((
+                format!("GMV, {unit} in each {step}"),
+                self.bins.gmv.clone(),
+                "gmv",
+                150.0,
+            ));
         }
         if !series.viewers.is_empty() {
             panels.push(("Viewers at once".to_owned(), self.bins.viewers.clone(), "viewers", 80.0));
@@ -182,7 +192,11 @@ impl Drawing<'_> {
         let floor = y + PANEL_TITLE + height;
         let (step, steps) = axis(values.iter().copied().fold(0.0, f64::max));
         let scale = height / (step * steps as f64);
-        self.push(format!("<text class=\"panel-title\" x=\"{left}\" y=\"{:.1}\">{}</text>", y + 15.0, esc(title)));
+        self.push(format!(
+            "<text class=\"panel-title\" x=\"{left}\" y=\"{:.1}\">{}</text>",
+            y + 15.0,
+            esc(title)
+        ));
         for index in 0..=steps {
             let line = floor - index as f64 * step * scale;
             let class = if index == 0 { "axis" } else { "grid" };
@@ -228,7 +242,8 @@ impl Drawing<'_> {
 
     fn ticks(&mut self, top: f64, bottom: f64) {
         let total = self.bins.total_s;
-        let step = TICKS_S.iter().find(|s| total / **s <= self.width.ticks_max).copied().unwrap_or(28_800);
+        let step =
+            TICKS_S.iter().find(|s| total / **s <= self.width.ticks_max).copied().unwrap_or(28_800);
         for tick in (0..=total).step_by(step) {
             let time = MediaTime::from_seconds(tick as f64);
             let x = self.x(time);
@@ -297,7 +312,9 @@ impl Drawing<'_> {
                 if moment.rank > BADGES_MAX {
                     return None;
                 }
-                let row = taken.iter().position(|row| row.iter().all(|other| (other - x).abs() >= 20.0))?;
+                let row = taken
+                    .iter()
+                    .position(|row| row.iter().all(|other| (other - x).abs() >= 20.0))?;
                 taken[row].push(x);
                 Some(row)
             })
@@ -362,7 +379,8 @@ impl Drawing<'_> {
             let from = self.x(bar.span.start);
             let width = (self.x(bar.span.end) - from).max(3.0);
             let from = from.min(right - 3.0);
-            let when = format!("{} from {} to {}", bar.title, clock(bar.span.start), clock(bar.span.end));
+            let when =
+                format!("{} from {} to {}", bar.title, clock(bar.span.start), clock(bar.span.end));
             let odd = if index % 2 == 1 { " odd" } else { "" };
             self.push(format!(
                 "<g><title>{}</title><rect class=\"{}{odd}\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{LANE_BAR}\"/>",
@@ -384,15 +402,18 @@ impl Drawing<'_> {
 
     fn description(&self) -> String {
         let bins = self.bins;
-        let mut text = format!(
-            "Time line of {}.",
-            clock(MediaTime::from_seconds(bins.total_s as f64))
-        );
+        let mut text =
+            format!("Time line of {}.", clock(MediaTime::from_seconds(bins.total_s as f64)));
         let peak = bins.gmv.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
         if let Some((index, value)) = peak.filter(|(_, value)| *value > 0.0) {
             let at = clock(bin_span(bins, index).start);
             let unit = self.data.series.currency.map_or_else(String::new, |c| format!(" {c}"));
-            let _ = write!(text, " Most GMV at {at}: {}{unit} in {}.", num(value), step_words(bins.step_s));
+            let _ = write!(
+                text,
+                " Most GMV at {at}: {}{unit} in {}.",
+                num(value),
+                step_words(bins.step_s)
+            );
         }
         let moments = self.data.outcome.moments.len();
         let _ = write!(text, " {moments} moments are marked. The figures are in the table below.");
@@ -453,7 +474,8 @@ fn axis(max: f64) -> (f64, usize) {
     }
     let rough = max / 3.0;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough * 0.999);
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough * 0.999);
     let step = step.unwrap_or(10.0 * power);
     (step, (max / step).ceil().max(1.0) as usize)
 }

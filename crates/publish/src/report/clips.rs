@@ -142,7 +142,8 @@ fn facts(data: &ReportData<'_>, zone: &Zone, clip: &Clip) -> String {
         format!("{} to {}", fine_clock(clip.span.start), fine_clock(clip.span.end)),
     )];
     if clip.spans.len() > 1 {
-        let spans = clip.spans.iter().map(|s| format!("{} to {}", fine_clock(s.start), fine_clock(s.end)));
+        let spans =
+            clip.spans.iter().map(|s| format!("{} to {}", fine_clock(s.start), fine_clock(s.end)));
         rows.push(("Made of", spans.collect::<Vec<_>>().join(", ")));
     }
     if let Some(at) = wall_at(&data.outcome.recording.parts, clip.span.start) {
@@ -194,7 +195,11 @@ fn brought(attributed: &Attributed) -> String {
     let others = if shown.gmv.is_empty() && shown.orders.is_empty() {
         String::new()
     } else {
-        let gmv = if shown.gmv.is_empty() { String::new() } else { format!("GMV {}, ", shown.gmv.join(" and ")) };
+        let gmv = if shown.gmv.is_empty() {
+            String::new()
+        } else {
+            format!("GMV {}, ", shown.gmv.join(" and "))
+        };
         format!(
             " <span class=\"muted\">Others see only ranges: {}{} orders.</span>",
             esc(&gmv),
@@ -213,10 +218,13 @@ fn brought(attributed: &Attributed) -> String {
 
 fn cut(clip: &Clip) -> String {
     let how = match clip.cut.method {
-        CutMethod::Smart => "Smart cut: pictures are copied as they are, only the edges are encoded anew",
+        CutMethod::Smart => {
+            "Smart cut: pictures are copied as they are, only the edges are encoded anew"
+        }
         CutMethod::Encoded => "Encoded anew from the first picture to the last",
     };
-    let notes: String = clip.cut.notes.iter().map(|note| format!("<li>{}</li>", esc(note))).collect();
+    let notes: String =
+        clip.cut.notes.iter().map(|note| format!("<li>{}</li>", esc(note))).collect();
     format!(
         "<details><summary>How it was cut</summary><p>{how} ({} copied, {} encoded).</p><ul>{notes}</ul></details>",
         seconds(clip.cut.copied_s),
@@ -230,7 +238,10 @@ fn said(clip: &Clip) -> String {
     }
     let text: Vec<&str> = clip.words.iter().map(|word| word.text.trim()).collect();
     let language = esc(clip.languages.first().map_or("und", String::as_str));
-    format!("<details><summary>What is said</summary><p lang=\"{language}\">{}</p></details>", esc(&text.join(" ")))
+    format!(
+        "<details><summary>What is said</summary><p lang=\"{language}\">{}</p></details>",
+        esc(&text.join(" "))
+    )
 }
 
 fn post(data: &ReportData<'_>, clip: &Clip, id: &str) -> String {
@@ -244,7 +255,8 @@ fn post(data: &ReportData<'_>, clip: &Clip, id: &str) -> String {
         })
         .collect();
     let parts = [post.caption.clone(), post.hashtags.join(" ")];
-    let text = parts.iter().filter(|part| !part.trim().is_empty()).cloned().collect::<Vec<_>>().join("\n");
+    let text =
+        parts.iter().filter(|part| !part.trim().is_empty()).cloned().collect::<Vec<_>>().join("\n");
     if post.title.trim().is_empty() && text.is_empty() && products.is_empty() {
         return String::new();
     }
@@ -274,7 +286,8 @@ fn post(data: &ReportData<'_>, clip: &Clip, id: &str) -> String {
 
 fn source(clip: &Clip) -> String {
     let source = &clip.source;
-    let read: u64 = source.byte_ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
+    let read: u64 =
+        source.byte_ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
     format!(
         "<details><summary>Where it comes from</summary><dl class=\"facts wide\">\
          <div><dt>Recording</dt><dd>{}, {} to {} on the file's own clock</dd></div>\

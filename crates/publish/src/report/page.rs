@@ -110,11 +110,7 @@ fn figures(data: &ReportData<'_>) -> Vec<(String, String, String)> {
             money_of(sum(&series.net_gmv), series.currency),
             "without cancelled, refunded or unpaid".to_owned(),
         ));
-        out.push((
-            "Orders".to_owned(),
-            num(orders),
-            count(sum(&series.units), "unit", "units"),
-        ));
+        out.push(("Orders".to_owned(), num(orders), count(sum(&series.units), "unit", "units")));
     } else {
         out.push(("GMV".to_owned(), "–".to_owned(), "no order in the event log".to_owned()));
     }
@@ -184,7 +180,8 @@ fn clips(data: &ReportData<'_>, zone: &Zone) -> String {
         data.clips.iter().map(|clip| card(data, zone, clip, Place::Clips)).collect()
     };
     if !data.rejected.is_empty() {
-        let cards: String = data.rejected.iter().map(|clip| card(data, zone, clip, Place::Rejected)).collect();
+        let cards: String =
+            data.rejected.iter().map(|clip| card(data, zone, clip, Place::Rejected)).collect();
         let _ = write!(
             out,
             "<details class=\"rejected\"><summary>{} kept to see why</summary>{cards}</details>",
@@ -225,16 +222,33 @@ fn details(data: &ReportData<'_>) -> String {
 
 fn glossary() -> String {
     let words = [
-        ("GMV", "Gross merchandise value: the money that was ordered. Net GMV leaves out what was cancelled, refunded or not paid."),
-        ("Expected", "What this LIVE usually brought around that time, had nothing special happened."),
-        ("On top", "What came above the expected. Orders can be fractions here, because the expected is an average."),
+        (
+            "GMV",
+            "Gross merchandise value: the money that was ordered. Net GMV leaves out what was cancelled, refunded or not paid.",
+        ),
+        (
+            "Expected",
+            "What this LIVE usually brought around that time, had nothing special happened.",
+        ),
+        (
+            "On top",
+            "What came above the expected. Orders can be fractions here, because the expected is an average.",
+        ),
         ("Moment", "The host's pitch that viewers answered, not the answer itself."),
-        ("Basic, High, Good case", "The grades of a clip. Basic: it may be posted. High: it also shows the product as viewers like it. Good case: it also has promotion, discount, logo and product on screen together. One broken basic rule rejects a clip."),
-        ("Not checked", "The rule could not be checked, because something is missing (a model, a reference picture, the event log). It does not count as passed."),
+        (
+            "Basic, High, Good case",
+            "The grades of a clip. Basic: it may be posted. High: it also shows the product as viewers like it. Good case: it also has promotion, discount, logo and product on screen together. One broken basic rule rejects a clip.",
+        ),
+        (
+            "Not checked",
+            "The rule could not be checked, because something is missing (a model, a reference picture, the event log). It does not count as passed.",
+        ),
         ("After a remix", "The grade the clip would have with stickers and texts laid over it."),
     ];
-    let items: String =
-        words.iter().map(|(word, meaning)| format!("<div><dt>{word}</dt><dd>{meaning}</dd></div>")).collect();
+    let items: String = words
+        .iter()
+        .map(|(word, meaning)| format!("<div><dt>{word}</dt><dd>{meaning}</dd></div>"))
+        .collect();
     section("words", "Words used here", "", &format!("<dl class=\"facts wide\">{items}</dl>"))
 }
 
@@ -246,13 +260,23 @@ fn footer(data: &ReportData<'_>) -> String {
         esc(&data.outcome.reprise_version),
         esc(&data.outcome.run),
         count(clips as f64, "clip", "clips"),
-        MediaTime::from_flicks(data.outcome.recording.duration_s.flicks()).clock().split('.').next().unwrap_or("0:00:00"),
+        MediaTime::from_flicks(data.outcome.recording.duration_s.flicks())
+            .clock()
+            .split('.')
+            .next()
+            .unwrap_or("0:00:00"),
     )
 }
 
 fn section(id: &str, title: &str, lead: &str, inside: &str) -> String {
-    let lead = if lead.is_empty() { String::new() } else { format!("<p class=\"lead\">{}</p>", esc(lead)) };
-    format!("<section id=\"{id}\" aria-labelledby=\"h-{id}\"><h2 id=\"h-{id}\">{title}</h2>{lead}{inside}</section>")
+    let lead = if lead.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"lead\">{}</p>", esc(lead))
+    };
+    format!(
+        "<section id=\"{id}\" aria-labelledby=\"h-{id}\"><h2 id=\"h-{id}\">{title}</h2>{lead}{inside}</section>"
+    )
 }
 
 /// JSON that cannot end the script element it stands in.

@@ -9,15 +9,16 @@ use super::ReportData;
 use super::bins::Bins;
 use super::clips::{Place, anchor, reason_words};
 use super::text::{
-    amounts, capital, clock, count, esc, fault_words, grade_words, link_part, num, seconds, sentence_case,
-    signal_words,
+    amounts, capital, clock, count, esc, fault_words, grade_words, link_part, num, seconds,
+    sentence_case, signal_words,
 };
 
 /// Every moment, best first, and what became of it.
 pub(super) fn moments(data: &ReportData<'_>) -> String {
     let moments = &data.outcome.moments;
     if moments.is_empty() {
-        return "<p>Nothing in the event log stands out enough to be called a moment.</p>".to_owned();
+        return "<p>Nothing in the event log stands out enough to be called a moment.</p>"
+            .to_owned();
     }
     let rows: String = moments
         .iter()
@@ -56,7 +57,9 @@ fn became(data: &ReportData<'_>, moment: &Moment) -> String {
             grade_words(clip.grade).to_lowercase()
         );
     }
-    if let Some(clip) = data.rejected.iter().find(|clip| clip.moment_id.as_ref() == Some(&moment.id)) {
+    if let Some(clip) =
+        data.rejected.iter().find(|clip| clip.moment_id.as_ref() == Some(&moment.id))
+    {
         let link = anchor(Place::Rejected, &clip.clip_id);
         return format!("<a href=\"#{link}\">rejected clip {}</a>", esc(&clip.clip_id));
     }
@@ -181,11 +184,8 @@ pub(super) fn recording(data: &ReportData<'_>) -> String {
             )
         })
         .collect();
-    let parts = if parts.is_empty() {
-        String::new()
-    } else {
-        table(&["File", "In the LIVE"], &parts)
-    };
+    let parts =
+        if parts.is_empty() { String::new() } else { table(&["File", "In the LIVE"], &parts) };
     if recording.faults.is_empty() {
         return format!("<p>No fault was found where the recording was looked at.</p>{parts}");
     }
@@ -262,7 +262,8 @@ pub(super) fn figures(data: &ReportData<'_>, total_s: usize) -> String {
 }
 
 fn table(heads: &[&str], rows: &str) -> String {
-    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{}</th>", esc(head))).collect();
+    let heads: String =
+        heads.iter().map(|head| format!("<th scope=\"col\">{}</th>", esc(head))).collect();
     format!("<table class=\"stack\"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>")
 }
 

@@ -68,7 +68,8 @@ pub(super) fn num(value: f64) -> String {
         _ => 3,
     };
     let text = format!("{value:.decimals$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    let text =
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     grouped(if text == "-0" { "0" } else { text })
 }
 
@@ -284,7 +285,9 @@ pub(super) fn sentence_case(name: &str) -> String {
 /// The same text with a capital at its beginning.
 pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
 }
 
 #[cfg(test)]
@@ -313,7 +316,10 @@ mod tests {
         assert_eq!(shown, ["21.8 s", "1 min", "10 min 4 s", "1 h", "13 h", "2 h 13 min"]);
         let zone = Zone::named(Some("Asia/Jakarta"));
         let wall = WallTime::parse("2026-11-20T12:00:03Z").unwrap();
-        assert_eq!((zone.day(wall), zone.time(wall)), ("Friday 20 November 2026".into(), "19:00:03".into()));
+        assert_eq!(
+            (zone.day(wall), zone.time(wall)),
+            ("Friday 20 November 2026".into(), "19:00:03".into())
+        );
         assert_eq!(Zone::named(Some("<b>")).name(), "UTC");
     }
 
@@ -323,6 +329,9 @@ mod tests {
         assert_eq!(link_path("../../x"), "%2E%2E/%2E%2E/x");
         assert_eq!(link_part("javascript:alert(1)"), "javascript%3Aalert%281%29");
         assert_eq!(link_path("//evil/x"), "evil/x");
-        assert_eq!(esc("<a href='x'>&\"\0").to_string(), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;\u{FFFD}");
+        assert_eq!(
+            esc("<a href='x'>&\"\0").to_string(),
+            "&lt;a href=&#39;x&#39;&gt;&amp;&quot;\u{FFFD}"
+        );
     }
 }

@@ -32,7 +32,11 @@ pub(super) fn verdicts(clip: &Clip, base: &str) -> String {
             .collect();
         if !names.is_empty() {
             let class = if tier == Tier::Basic { "broken" } else { "lacking" };
-            let _ = write!(out, "<div class=\"{class}\"><h4>{lead}</h4><ul>{}</ul></div>", names.concat());
+            let _ = write!(
+                out,
+                "<div class=\"{class}\"><h4>{lead}</h4><ul>{}</ul></div>",
+                names.concat()
+            );
         }
     }
     let count = |outcome: Outcome| clip.verdicts.iter().filter(|v| v.verdict == outcome).count();
@@ -64,7 +68,8 @@ pub(super) fn verdicts(clip: &Clip, base: &str) -> String {
 fn row(verdict: &Verdict, base: &str) -> String {
     let (words, sign, class) = verdict_words(verdict.verdict);
     let unit = verdict.unit.as_deref().map_or_else(String::new, |unit| format!(" {unit}"));
-    let measured = verdict.measured.map_or_else(|| NOTHING.to_owned(), |v| format!("{}{unit}", num(v)));
+    let measured =
+        verdict.measured.map_or_else(|| NOTHING.to_owned(), |v| format!("{}{unit}", num(v)));
     let wanted = match &verdict.threshold {
         // A threshold without a figure has no unit.
         Some(text) if text.ends_with(|c: char| c.is_ascii_digit()) => format!("{text}{unit}"),

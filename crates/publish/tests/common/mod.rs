@@ -1,12 +1,8 @@
 //! A made-up result of a session, for tests and for looking at the report.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
-use reprise_model::clip::{
-    ByteRange, Clip, ClipProduct, Cut, CutMethod, Post, Source, Word,
-};
-use reprise_model::moment::{
-    Attributed, AttributedRanges, Lag, LagSource, Moment, Reason, Signal,
-};
+use reprise_model::clip::{ByteRange, Clip, ClipProduct, Cut, CutMethod, Post, Source, Word};
+use reprise_model::moment::{Attributed, AttributedRanges, Lag, LagSource, Moment, Reason, Signal};
 use reprise_model::outcome::{
     BestPractice, ClipSummary, EventsSummary, Fault, FaultKind, NotClipped, Part, RecordingSummary,
     SessionOutcome, Skipped,
@@ -15,7 +11,8 @@ use reprise_model::series::{Mark, MarkKind, Series};
 use reprise_model::session::Product;
 use reprise_model::verdict::Evidence;
 use reprise_model::{
-    Currency, Grade, MediaDuration, MediaTime, Money, Outcome, RuleId, Span, Tier, Verdict, WallTime,
+    Currency, Grade, MediaDuration, MediaTime, Money, Outcome, RuleId, Span, Tier, Verdict,
+    WallTime,
 };
 
 /// A whole result to render.
@@ -99,17 +96,67 @@ pub fn verdicts(grade: Grade) -> Vec<Verdict> {
         .iter()
         .map(|&rule| {
             let (verdict, measured, unit, threshold, detail) = match rule {
-                RuleId::VideoResolution => (Outcome::Pass, Some(720.0), Some("pixels"), Some("at least 720"), "The recording and the clip are 720 × 1280."),
-                RuleId::VideoFreeze => (Outcome::Pass, Some(0.4), Some("s"), Some("at most 1.5"), "The picture never stands still for long."),
-                RuleId::ClipDuration => (Outcome::Pass, Some(21.8), Some("s"), Some("5 to 60"), "Within the limits."),
-                RuleId::AudioLevel => (Outcome::Pass, Some(-16.4), Some("LUFS"), Some("-33 to -9"), "Even volume."),
-                RuleId::AudioClean if grade == Grade::Rejected => (Outcome::Fail, Some(6.2), Some("dB"), Some("at least 10"), "Speech is drowned by noise."),
-                RuleId::SpeechBenefit => (Outcome::Unknown, None, None, None, "No transcript: no speech model is installed."),
-                RuleId::ProductFirstSecond if grade < Grade::High => (Outcome::Fail, Some(3.4), Some("s"), Some("at most 1"), "The product is first seen 3.4 s after the start."),
-                RuleId::VisualEnhancement if grade < Grade::High => (Outcome::Fail, Some(0.0), Some("overlays"), Some("at least 1"), "No sticker or text is laid over the picture."),
-                RuleId::PictureSharp => (Outcome::Fail, Some(41.0), Some("edge contrast"), Some("at least 60"), "The picture is soft; wipe the lens."),
-                RuleId::VisualPromotion if grade == Grade::GoodCase => (Outcome::Pass, None, None, None, "All four are on screen from 4 s to 9 s."),
-                RuleId::VisualPromotion | RuleId::AudioLanguage => (Outcome::Unknown, None, None, None, "No detector for it is installed."),
+                RuleId::VideoResolution => (
+                    Outcome::Pass,
+                    Some(720.0),
+                    Some("pixels"),
+                    Some("at least 720"),
+                    "The recording and the clip are 720 × 1280.",
+                ),
+                RuleId::VideoFreeze => (
+                    Outcome::Pass,
+                    Some(0.4),
+                    Some("s"),
+                    Some("at most 1.5"),
+                    "The picture never stands still for long.",
+                ),
+                RuleId::ClipDuration => {
+                    (Outcome::Pass, Some(21.8), Some("s"), Some("5 to 60"), "Within the limits.")
+                }
+                RuleId::AudioLevel => {
+                    (Outcome::Pass, Some(-16.4), Some("LUFS"), Some("-33 to -9"), "Even volume.")
+                }
+                RuleId::AudioClean if grade == Grade::Rejected => (
+                    Outcome::Fail,
+                    Some(6.2),
+                    Some("dB"),
+                    Some("at least 10"),
+                    "Speech is drowned by noise.",
+                ),
+                RuleId::SpeechBenefit => (
+                    Outcome::Unknown,
+                    None,
+                    None,
+                    None,
+                    "No transcript: no speech model is installed.",
+                ),
+                RuleId::ProductFirstSecond if grade < Grade::High => (
+                    Outcome::Fail,
+                    Some(3.4),
+                    Some("s"),
+                    Some("at most 1"),
+                    "The product is first seen 3.4 s after the start.",
+                ),
+                RuleId::VisualEnhancement if grade < Grade::High => (
+                    Outcome::Fail,
+                    Some(0.0),
+                    Some("overlays"),
+                    Some("at least 1"),
+                    "No sticker or text is laid over the picture.",
+                ),
+                RuleId::PictureSharp => (
+                    Outcome::Fail,
+                    Some(41.0),
+                    Some("edge contrast"),
+                    Some("at least 60"),
+                    "The picture is soft; wipe the lens.",
+                ),
+                RuleId::VisualPromotion if grade == Grade::GoodCase => {
+                    (Outcome::Pass, None, None, None, "All four are on screen from 4 s to 9 s.")
+                }
+                RuleId::VisualPromotion | RuleId::AudioLanguage => {
+                    (Outcome::Unknown, None, None, None, "No detector for it is installed.")
+                }
                 _ => (Outcome::Pass, None, None, None, "Nothing was found against it."),
             };
             let evidence = if verdict == Outcome::Fail {

@@ -1,0 +1,266 @@
+//! The bench: Reprise and the script that a user would write do the same job, taking turns in one run.
+
+mod jobs;
+mod machine;
+mod measure;
+mod recording;
+mod report;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use jobs::{Jobs, Run};
+use machine::Machine;
+use recording::{Coding, Recording, Window};
+use report::{Comparison, Page, Side};
+
+/// Every failure ends the bench with its words.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const USAGE: &str = "\
+usage: reprise-benches [OPTIONS]
+
+Build the command first: cargo build --release -p reprise-cli
+
+  --quick         one pair, no warm-up
+  --pairs N       how often each side runs (default 3, after one warm-up)
+  --job NAME      only this job: cut or run
+  --clips N       only the first N of the ten windows, to try the bench itself
+  --reprise FILE  the command (default: beside this program)
+  --results FILE  where the page goes (default: benches/RESULTS.md)
+  -h, --help      this";
+
+fn main() -> ExitCode {
+    match Options::parse(std::env::args().skip(1)) {
+        Ok(None) => {
+            let _ = writeln!(std::io::stdout(), "{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("reprise-benches: {error}\n\n{USAGE}");
+            ExitCode::from(64)
+        }
+        Ok(Some(options)) => match bench(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("reprise-benches: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// What was asked for.
+#[derive(Debug, PartialEq)]
+struct Options {
+    pairs: u32,
+    warm_up: bool,
+    job: Option<String>,
+    clips: usize,
+    reprise: Option<PathBuf>,
+    results: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { pairs: 3, warm_up: true, job: None, clips: 10, reprise: None, results: None }
+    }
+}
+
+impl Options {
+    /// `None` where help is wanted.
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>> {
+        let mut options = Self::default();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value"));
+            match word.as_str() {
+                "--quick" => (options.pairs, options.warm_up) = (1, false),
+                "--pairs" => options.pairs = value()?.parse()?,
+                "--clips" => options.clips = value()?.parse()?,
+                "--job" => options.job = Some(value()?),
+                "--reprise" => options.reprise = Some(value()?.into()),
+                "--results" => options.results = Some(value()?.into()),
+                "-h" | "--help" => return Ok(None),
+                _ => return Err(format!("`{word}` is no option").into()),
+            }
+        }
+        if options.pairs == 0 || options.clips == 0 {
+            return Err("--pairs and --clips must be 1 or more".into());
+        }
+        match options.job.as_deref() {
+            None | Some("cut" | "run") => Ok(Some(options)),
+            Some(job) => Err(format!("`{job}` is no job; there are cut and run").into()),
+        }
+    }
+
+    fn wants(&self, job: &str) -> bool {
+        self.job.as_deref().is_none_or(|only| only == job)
+    }
+}
+
+fn bench(options: &Options) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let own = std::env::current_exe()?;
+    let beside = own.parent().ok_or("this program lies in no folder")?;
+    let reprise = options.reprise.clone().unwrap_or_else(|| beside.join("reprise"));
+    let reprise = reprise.canonicalize().map_err(|error| {
+        format!("{}: {error}; build it: cargo build --release -p reprise-cli", reprise.display())
+    })?;
+    let work = beside.parent().unwrap_or(beside).join("bench");
+    std::fs::create_dir_all(&work)?;
+
+    let machine = Machine::here(&reprise)?;
+    let recording = Recording::choose(&root)?;
+    let profile = root.join("pipelines/profiles/h264-720p-fast.toml");
+    let coding = Coding::from_profile(&std::fs::read_to_string(profile)?, recording.fps)?;
+    let windows = recording::windows(recording.duration_s)?;
+    let windows = &windows[..options.clips.min(windows.len())];
+    let described = recording.described.clone();
+    let jobs = Jobs { root: root.clone(), reprise, work, recording, coding };
+
+    if options.warm_up {
+        eprintln!("warming up with one clip");
+        jobs.cut(&windows[..1], None)?;
+        jobs.script(&windows[..1])?;
+    }
+    let mut comparisons = Vec::new();
+    if options.wants("cut") {
+        comparisons.push(compare_cut(&jobs, windows, options.pairs)?);
+    }
+    if options.wants("run") {
+        comparisons.push(compare_run(&jobs, options.pairs)?);
+    }
+
+    let page = report::page(&Page {
+        machine: &machine,
+        recording: &described,
+        pairs: options.pairs,
+        reproduce: &reproduce(options),
+        comparisons: &comparisons,
+    });
+    let results = options.results.clone().unwrap_or_else(|| root.join("benches/RESULTS.md"));
+    std::fs::write(&results, &page).map_err(|error| format!("{}: {error}", results.display()))?;
+    std::io::stdout().write_all(page.as_bytes())?;
+    eprintln!("written to {}", results.display());
+    Ok(())
+}
+
+/// Clips at given times.
+fn compare_cut(jobs: &Jobs, windows: &[Window], pairs: u32) -> Result<Comparison> {
+    let mut sides = ["`reprise cut --jobs 1`", "`reprise cut`", "script", "D1"].map(side);
+    for pair in 1..=pairs {
+        let [one, all, script, decode] = &mut sides;
+        add(one, pair, || jobs.cut(windows, Some(1)))?;
+        add(script, pair, || jobs.script(windows))?;
+        add(all, pair, || jobs.cut(windows, None))?;
+        add(decode, pair, || jobs.decode(windows))?;
+    }
+    let clips_s = windows.iter().map(|window| window.length_s).sum();
+    Ok(Comparison {
+        title: format!("{} clips at given times", windows.len()),
+        about: format!(
+            "{clips_s:.0} s of clips: cut to the picture, encoded with the same settings, checked, with a cover. \
+             Without `--jobs`, `reprise cut` works on one clip a core."
+        ),
+        clips_s,
+        sides: sides.into(),
+        script: 2,
+        decode: 3,
+    })
+}
+
+/// The whole job for a LIVE.
+fn compare_run(jobs: &Jobs, pairs: u32) -> Result<Comparison> {
+    let mut sides = ["`reprise run`", "script", "D1"].map(side);
+    let mut shipped: Option<Vec<Window>> = None;
+    for pair in 1..=pairs {
+        let [ours, script, decode] = &mut sides;
+        let mut windows = Vec::new();
+        add(ours, pair, || {
+            let (run, found) = jobs.run()?;
+            windows = found;
+            Ok(run)
+        })?;
+        if shipped.as_ref().is_some_and(|before| *before != windows) {
+            return Err("`reprise run` shipped other clips than the time before".into());
+        }
+        add(script, pair, || jobs.script(&windows))?;
+        add(decode, pair, || jobs.decode(&windows))?;
+        shipped = Some(windows);
+    }
+    let windows = shipped.unwrap_or_default();
+    let clips_s = windows.iter().map(|window| window.length_s).sum();
+    Ok(Comparison {
+        title: "The whole job for one LIVE".to_owned(),
+        about: format!(
+            "Our side reads the event log, finds the moments, looks around each of them for the cut, and makes the clips and the \
+             report. The script is told the times of the {} clips ({clips_s:.0} s) that shipped.",
+            windows.len()
+        ),
+        clips_s,
+        sides: sides.into(),
+        script: 1,
+        decode: 2,
+    })
+}
+
+fn side(name: &str) -> Side {
+    Side { name: name.to_owned(), runs: Vec::new() }
+}
+
+fn add(side: &mut Side, pair: u32, run: impl FnOnce() -> Result<Run>) -> Result<()> {
+    let run = run().map_err(|error| format!("{}: {error}", side.name))?;
+    let usage = run.usage;
+    eprintln!("pair {pair}  {}: {:.1} s CPU, {:.1} s wall", side.name, usage.cpu_s, usage.wall_s);
+    side.runs.push(run);
+    Ok(())
+}
+
+/// What one types to get this page again, wherever the command and the page lie.
+fn reproduce(options: &Options) -> String {
+    let plain = Options::default();
+    let mut words = Vec::new();
+    if (options.pairs, options.warm_up) == (1, false) {
+        words.push("--quick".to_owned());
+    } else if options.pairs != plain.pairs {
+        words.push(format!("--pairs {}", options.pairs));
+    }
+    if let Some(job) = &options.job {
+        words.push(format!("--job {job}"));
+    }
+    if options.clips != plain.clips {
+        words.push(format!("--clips {}", options.clips));
+    }
+    if words.is_empty() {
+        return "make bench".to_owned();
+    }
+    let words = words.join(" ");
+    format!("cargo build --release -p reprise-cli && cargo run --release -p reprise-benches -- {words}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Option<Options>> {
+        Options::parse(words.iter().map(|&word| word.to_owned()))
+    }
+
+    #[test]
+    fn options_are_read() {
+        let plain = parse(&[]).unwrap().unwrap();
+        assert_eq!((plain.pairs, plain.warm_up, plain.clips), (3, true, 10));
+        assert!(plain.wants("cut") && plain.wants("run"));
+        let quick = parse(&["--quick", "--job", "cut", "--clips", "2"]).unwrap().unwrap();
+        assert_eq!((quick.pairs, quick.warm_up, quick.clips), (1, false, 2));
+        assert!(quick.wants("cut") && !quick.wants("run"));
+        assert_eq!(reproduce(&plain), "make bench");
+        assert!(reproduce(&quick).ends_with(" -- --quick --job cut --clips 2"));
+        assert_eq!(parse(&["--help"]).unwrap(), None);
+        for wrong in [&["--pairs"][..], &["--pairs", "0"], &["--job", "fly"], &["fast"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

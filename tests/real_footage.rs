@@ -1,0 +1,86 @@
+//! The whole job on real footage: the pitches that sold are found, and no fault is in a clip.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
+
+use reprise_model::Span;
+use reprise_tests::live;
+use reprise_tests::results::{self, Run, shared_s};
+use serde::Deserialize;
+
+/// What `truth.json` of the footage says, as far as it is asked here.
+#[derive(Deserialize)]
+struct Truth {
+    pitches: Vec<Pitch>,
+    #[serde(default)]
+    faults: Faults,
+}
+
+#[derive(Deserialize)]
+struct Pitch {
+    start_s: f64,
+    end_s: f64,
+    caused_gmv: f64,
+}
+
+#[derive(Default, Deserialize)]
+struct Faults {
+    freeze: Option<[f64; 2]>,
+    black: Option<[f64; 2]>,
+    mute: Option<[f64; 2]>,
+}
+
+impl Pitch {
+    /// Share of the seconds that caused sales which a stretch holds.
+    fn covered_by(&self, span: Span) -> f64 {
+        shared_s(seconds(span), [self.start_s, self.end_s]) / (self.end_s - self.start_s)
+    }
+}
+
+fn seconds(span: Span) -> [f64; 2] {
+    [span.start.seconds(), span.end.seconds()]
+}
+
+fn run(name: &str) -> Option<(Truth, Run)> {
+    let folder = live::shared(&format!("lives/{name}"))?;
+    let truth = std::fs::read(folder.join("truth.json")).unwrap();
+    let run = results::run(&folder.join("session.toml"), &[]);
+    Some((serde_json::from_slice(&truth).unwrap(), run))
+}
+
+#[test]
+fn a_live_with_faults_gives_the_clips_of_its_best_pitches() {
+    let Some((mut truth, run)) = run("real-footage-10min") else { return };
+    truth.pitches.sort_by(|a, b| b.caused_gmv.total_cmp(&a.caused_gmv));
+    let outcome = run.outcome();
+    let first: Vec<Span> = outcome.moments.iter().take(6).map(|moment| moment.span).collect();
+    let total: f64 = first.iter().map(|span| span.seconds()).sum();
+    assert!(total <= 300.0, "the first six moments last {total:.0} s");
+    for pitch in &truth.pitches[..4] {
+        let best = first.iter().map(|span| pitch.covered_by(*span)).fold(0.0, f64::max);
+        assert!(best >= 0.5, "{best:.2} of the pitch from {} to {} s", pitch.start_s, pitch.end_s);
+    }
+
+    let clips = run.clips();
+    let sold = clips.iter().filter(|(_, clip)| {
+        truth.pitches.iter().any(|pitch| pitch.caused_gmv > 0.0 && pitch.covered_by(clip.span) >= 0.5)
+    });
+    let sold = sold.count();
+    assert!(sold >= 4, "{sold} of {} clips hold half of their pitch", clips.len());
+    for (_, clip) in &clips {
+        let faults = &truth.faults;
+        for (what, fault) in
+            [("freeze", faults.freeze), ("black", faults.black), ("mute", faults.mute)]
+        {
+            let fault = fault.expect("the footage has one fault of each kind");
+            assert_eq!(shared_s(seconds(clip.span), fault), 0.0, "{} holds the {what}", clip.clip_id);
+        }
+        assert!(clip.width.min(clip.height) >= 720, "{}", clip.clip_id);
+    }
+    assert!(run.folder().join("report.html").exists());
+}
+
+#[test]
+fn a_clean_live_ships_most_of_its_moments() {
+    let Some((_, run)) = run("real-footage-clean") else { return };
+    let shipped = run.outcome().clips.len();
+    assert!(shipped >= 5, "{shipped} clips, not clipped: {:?}", run.outcome().not_clipped);
+}
