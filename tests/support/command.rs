@@ -51,10 +51,14 @@ impl Output {
     }
 }
 
-/// The binary; built once a process, with the profile and into the folder of the test itself.
+/// The binary: the one that `REPRISE_BIN` names, or else built once a process, with the profile and
+/// into the folder of the test itself.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(built) = std::env::var_os("REPRISE_BIN") {
+            return built.into();
+        }
         let test = std::env::current_exe().expect("the test knows its own path");
         let folder = test.ancestors().nth(2).expect("target/<profile>/deps").to_owned();
         let profile = match folder.file_name().and_then(OsStr::to_str) {

@@ -70,7 +70,8 @@ pub struct AudioPolicy {
     pub dropout_db: f64,
     /// Speech above noise, dB. Default 10; higher rejects fairs and shops.
     pub speech_to_noise_min_db: f64,
-    /// Share of samples at full scale, 0 to 1. Default 0.001.
+    /// Share of samples at full scale in the worst 10 s, 0 to 1. Default 0.001; lower rejects
+    /// hosts who shout once.
     pub clipped_share_max: f64,
     /// P95 less P10 of short-term loudness in speech, LU. Default 15.
     pub spread_max_lu: f64,

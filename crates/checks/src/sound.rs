@@ -95,6 +95,26 @@ impl SoundEvidence {
         if samples > 0.0 { clipped as f64 / samples } else { 0.0 }
     }
 
+    /// Share of samples that are clipped in the worst 10 s, 0 to 1: two bad seconds are heard
+    /// however long the clip is.
+    pub fn clipped_share_worst(&self) -> f64 {
+        const WINDOW: u32 = 1000;
+        let blocks = self.energy_db10.len().min(WINDOW as usize) as f64;
+        let samples = blocks * f64::from(self.sample_rate) / 100.0;
+        let (mut first, mut sum, mut worst) = (0, 0u64, 0u64);
+        for last in &self.clipped {
+            sum += u64::from(last.samples);
+            while let Some(early) =
+                self.clipped.get(first).filter(|b| b.block + WINDOW <= last.block)
+            {
+                sum -= u64::from(early.samples);
+                first += 1;
+            }
+            worst = worst.max(sum);
+        }
+        if samples > 0.0 { worst as f64 / samples } else { 0.0 }
+    }
+
     /// Integrated loudness, and its spread while someone speaks.
     pub fn loudness(&self) -> Loudness {
         let active = crate::speech::activity(self);

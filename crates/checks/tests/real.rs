@@ -176,7 +176,7 @@ fn original_sound_survives_coding_and_gain_and_nothing_else() {
         .map(|(n, x)| {
             let t = n as f32 / rate as f32;
             x + [220.0, 277.2, 329.6]
-                .map(|hertz: f32| (t * hertz * 6.2832).sin() * 0.012)
+                .map(|hertz: f32| (t * hertz * std::f32::consts::TAU).sin() * 0.012)
                 .iter()
                 .sum::<f32>()
         })

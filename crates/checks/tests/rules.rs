@@ -226,7 +226,8 @@ fn verdicts(others: &[(RuleId, Outcome)]) -> Vec<Verdict> {
 #[test]
 fn the_grade_is_the_highest_tier_that_holds() {
     use Outcome::{Fail, Unknown};
-    let cases: &[(&[(RuleId, Outcome)], Grade, Grade)] = &[
+    type Case<'a> = (&'a [(RuleId, Outcome)], Grade, Grade);
+    let cases: &[Case<'_>] = &[
         (&[], Grade::GoodCase, Grade::GoodCase),
         (&[(RuleId::VideoFreeze, Fail)], Grade::Rejected, Grade::Rejected),
         (&[(RuleId::VideoFreeze, Unknown)], Grade::Rejected, Grade::Rejected),

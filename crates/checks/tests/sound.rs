@@ -1,5 +1,5 @@
 //! Pauses, dropouts, clipping, noise and the comparison with the recording, on sound made here.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
@@ -45,7 +45,8 @@ fn sentence_gaps_are_found_over_noise_and_over_soft_music() {
         .enumerate()
         .map(|(n, x)| {
             let t = n as f32 / RATE as f32;
-            let chord = [220.0, 277.2, 329.6].map(|hertz: f32| (t * hertz * 6.2832).sin());
+            let chord =
+                [220.0, 277.2, 329.6].map(|hertz: f32| (t * hertz * std::f32::consts::TAU).sin());
             x + 0.008 * chord.iter().sum::<f32>() * (1.0 + 0.3 * (t * 6.0).sin())
         })
         .collect();

@@ -14,11 +14,14 @@ use reprise_model::series::Series;
 
 /// What a second of clip costs, as a share of the cause per second: a second is taken in where at
 /// least so much of the cause lies in it, on average. A cause of 30 s has 0.033 in each.
-const SECOND_COST: f64 = 0.008;
+const SECOND_COST: f64 = 0.006;
 
 /// Seconds between places where a pitch could lie without the two being told apart; how many such
 /// places a session has decides what evidence chance alone would bring.
 const RESOLUTION_S: f64 = 10.0;
+
+/// Moments without a product whose starts are nearer than this belong to one scene, seconds.
+const SCENE_S: f64 = 120.0;
 
 /// A cause on its way to a moment.
 struct Candidate<'a> {
@@ -63,17 +66,28 @@ pub(crate) fn choose(
     let products = findings.roles.iter().filter(|r| matches!(r, Role::Orders(Some(_)))).count();
     let threshold = least_evidence(series.orders.len(), products, settings);
     let mut taken: Vec<&Candidate<'_>> = Vec::new();
-    for candidate in &candidates {
-        if taken.len() >= settings.max_moments {
-            break;
+    // Where no product tells scenes apart, one moment of each scene comes before a second one.
+    for apart_s in [SCENE_S, 0.0] {
+        let mut round: Vec<&Candidate<'_>> = Vec::new();
+        for candidate in &candidates {
+            let product = candidate.found.cause.product;
+            let mut others = taken.iter().chain(&round);
+            let same = taken.iter().chain(&round).filter(|t| t.found.cause.product == product);
+            let fits = if product.is_some() {
+                same.count() < settings.max_per_product
+            } else {
+                taken.iter().chain(&round).all(|t| {
+                    (t.window.start - candidate.window.start).seconds().abs() >= apart_s
+                })
+            };
+            if taken.len() + round.len() < settings.max_moments
+                && fits
+                && others.all(|t| !t.window.overlaps(candidate.window))
+            {
+                round.push(candidate);
+            }
         }
-        let product = candidate.found.cause.product;
-        let same = taken.iter().filter(|t| product.is_some() && t.found.cause.product == product);
-        if same.count() < settings.max_per_product
-            && taken.iter().all(|t| !t.window.overlaps(candidate.window))
-        {
-            taken.push(candidate);
-        }
+        taken.extend(round);
     }
     let confident = |c: &Candidate<'_>| c.found.cause.llr >= threshold;
     taken.sort_by_key(|c| Reverse(confident(c)));
@@ -148,7 +162,7 @@ fn window(found: &Found, allowed: &[Span], settings: &Settings) -> Option<Span> 
                 continue;
             }
             let end = (start + length).min(cause.density.len());
-            let gain = sums[end] - sums[start] - crate::knob("COST", 0.008) * length as f64;
+            let gain = sums[end] - sums[start] - crate::knob("COST", 0.006) * length as f64;
             if choice.is_none_or(|(best, _, _)| gain > best + 1e-12) {
                 choice = Some((gain, from_s, to_s));
             }

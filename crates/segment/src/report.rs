@@ -54,7 +54,7 @@ pub(crate) fn worth(log: &Log, series: &Series, findings: &Findings, found: &Fou
     for &(i, amount) in &found.credited {
         match findings.roles[i] {
             Role::Chat | Role::Clicks => {
-                worth.engagement += amount / findings.channels[i].dispersion.sqrt();
+                worth.engagement += match crate::knob("RANK", 0.0) as i32 { 0 => amount / findings.channels[i].dispersion.sqrt(), 1 => found.cause.llr, _ => found.cause.llr.sqrt()*amount.sqrt() };
             }
             Role::Orders(_) if coarse => {
                 let money: f64 = series.gmv.iter().sum();

@@ -207,7 +207,7 @@ pub(crate) fn cause(stretch: &Stretch, tried: &[Tried]) -> Option<Cause> {
     if best.llr < LEAST_LLR {
         return None;
     }
-    let heat = (1.0 + best.llr / crate::knob("HDIV",40.0)).min(crate::knob("HMAX",4.0));
+    let heat = (1.0 + best.llr / crate::knob("HDIV",80.0)).min(crate::knob("HMAX",2.5));
     let from = stretch.from;
     let until = tried.iter().map(|t| t.start + LENGTHS[t.length]).max()?;
     // Added up as differences: +w at the start of a window, -w after its end.

@@ -87,3 +87,47 @@ fn lives_of_real_footage() {
         println!("{first:?}");
     }
 }
+
+/// Start and end of each labelled highlight, seconds.
+fn labels(path: &std::path::Path) -> Vec<(f64, f64)> {
+    let text = std::fs::read_to_string(path.join("labels.tsv")).unwrap();
+    text.lines()
+        .skip(1)
+        .filter_map(|line| {
+            let (start, end) = line.split_once('\t')?;
+            Some((start.parse().unwrap(), end.parse().unwrap()))
+        })
+        .collect()
+}
+
+#[test]
+fn labelled_chats() {
+    let Some(folder) = shared("data/chat") else { return };
+    let (mut hits, mut picked) = ([0, 0], [0, 0]);
+    for path in folders(&folder) {
+        let session = Session::read(&path);
+        let labels = labels(&path);
+        let lag: f64 = std::env::var("LAG").map_or(16.0, |v| v.parse().unwrap());
+        let found = session.segment(&Settings { chat_lag_prior_s: lag, ..Settings::default() });
+        let mut picks: Vec<f64> = Vec::new();
+        for (start, _) in spans(&found) {
+            if picks.len() < 10 && picks.iter().all(|other| (other - start).abs() >= 120.0) {
+                picks.push(start);
+            }
+        }
+        let good: Vec<bool> = picks
+            .iter()
+            .map(|s| labels.iter().any(|(from, to)| (from - 10.0..=*to).contains(s)))
+            .collect();
+        println!("{} {} picks {good:?}", session.name, picks.len());
+        for (i, k) in [5, 10].into_iter().enumerate() {
+            hits[i] += good.iter().take(k).filter(|g| **g).count();
+            picked[i] += k.min(good.len());
+        }
+    }
+    println!(
+        "P@5 {:.2}, P@10 {:.2}",
+        hits[0] as f64 / picked[0] as f64,
+        hits[1] as f64 / picked[1] as f64
+    );
+}

@@ -89,8 +89,8 @@ pub(super) fn audio_clean(look: &Look<'_>) -> Answer {
     }
     let audio = &look.policy.audio;
     let sound = &look.facts.evidence.sound;
-    let clipped = sound.clipped_share();
-    let clipping = format!("{:.2} % of samples are clipped", clipped * 100.0);
+    let clipped = sound.clipped_share_worst();
+    let clipping = format!("{:.2} % of samples are clipped in the worst 10 s", clipped * 100.0);
     if clipped > audio.clipped_share_max {
         return Answer::held(false, clipping)
             .figure(clipped * 100.0, "%", format!("at most {}", audio.clipped_share_max * 100.0))
@@ -147,7 +147,7 @@ pub(super) fn audio_level(look: &Look<'_>) -> Answer {
         );
     }
     let range = format!("{} to {}", audio.loudness_min_lufs, audio.loudness_max_lufs);
-    let clips = sound.clipped_share() > audio.clipped_share_max;
+    let clips = sound.clipped_share_worst() > audio.clipped_share_max;
     let (outcome, detail) = if integrated < audio.loudness_min_lufs {
         (Outcome::Fail, format!("too quiet: {figures}"))
     } else if integrated > audio.loudness_max_lufs && clips {
