@@ -6,7 +6,8 @@ use reprise_media::{ClipRequest, EncodeSettings, FileSource, encode_clip, probe}
 use reprise_model::Span;
 use reprise_tests::{live, readback};
 
-const CONTAINERS: [&str; 5] = ["live.flv", "live.ts", "live.mp4", "live-fragmented.mp4", "live.mkv"];
+const CONTAINERS: [&str; 5] =
+    ["live.flv", "live.ts", "live.mp4", "live-fragmented.mp4", "live.mkv"];
 const CUTS: usize = 20;
 
 #[test]
@@ -64,10 +65,7 @@ fn twenty_random_cuts_are_exact_in_every_container() {
             if muted(second) {
                 continue;
             }
-            let error = ticks
-                .iter()
-                .map(|tick| (tick - at).abs())
-                .fold(f64::INFINITY, f64::min);
+            let error = ticks.iter().map(|tick| (tick - at).abs()).fold(f64::INFINITY, f64::min);
             assert!(error < 0.020, "{what}: no tick near {at:.3}, sound is off; {ticks:?}");
             worst_sync = worst_sync.max(error);
         }
@@ -88,5 +86,7 @@ fn every_picture_is_new(start: f64, length: f64) -> bool {
 
 fn muted(second: f64) -> bool {
     let faults = &live::truth().faults;
-    [faults.mute, faults.clipping].iter().any(|&[from, to]| second >= from - 0.1 && second <= to + 0.1)
+    [faults.mute, faults.clipping]
+        .iter()
+        .any(|&[from, to]| second >= from - 0.1 && second <= to + 0.1)
 }

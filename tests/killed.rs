@@ -59,9 +59,8 @@ fn a_run_that_replaces_another_may_be_killed_too() {
     let settings = short_clips(folder.path());
     let first = Session::new();
     // Without the best seller's orders another moment comes in and its clip goes.
-    let second = Session::new().with_events(|event| {
-        !(event["type"] == "order" && event["product_id"] == "p003")
-    });
+    let second = Session::new()
+        .with_events(|event| !(event["type"] == "order" && event["product_id"] == "p003"));
     let before = folder.path().join("before");
     reprise(arguments(&first.manifest(), &before, &settings)).expect(0);
     let fresh = folder.path().join("fresh");

@@ -61,7 +61,10 @@ fn a_live_with_faults_gives_the_clips_of_its_best_pitches() {
 
     let clips = run.clips();
     let sold = clips.iter().filter(|(_, clip)| {
-        truth.pitches.iter().any(|pitch| pitch.caused_gmv > 0.0 && pitch.covered_by(clip.span) >= 0.5)
+        truth
+            .pitches
+            .iter()
+            .any(|pitch| pitch.caused_gmv > 0.0 && pitch.covered_by(clip.span) >= 0.5)
     });
     let sold = sold.count();
     assert!(sold >= 4, "{sold} of {} clips hold half of their pitch", clips.len());
@@ -71,7 +74,12 @@ fn a_live_with_faults_gives_the_clips_of_its_best_pitches() {
             [("freeze", faults.freeze), ("black", faults.black), ("mute", faults.mute)]
         {
             let fault = fault.expect("the footage has one fault of each kind");
-            assert_eq!(shared_s(seconds(clip.span), fault), 0.0, "{} holds the {what}", clip.clip_id);
+            assert_eq!(
+                shared_s(seconds(clip.span), fault),
+                0.0,
+                "{} holds the {what}",
+                clip.clip_id
+            );
         }
         assert!(clip.width.min(clip.height) >= 720, "{}", clip.clip_id);
     }

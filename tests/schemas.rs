@@ -125,7 +125,9 @@ fn wrong_documents_break_them() {
     let manifest = json!({"id": "a", "seller": "s", "creator": "c"});
     assert_holds("session-manifest", &manifest);
     assert!(broken("session-manifest", &json!({"id": "a"})).is_some());
-    assert!(broken("session-manifest", &json!({"id": "a/b", "seller": "s", "creator": "c"})).is_some());
+    assert!(
+        broken("session-manifest", &json!({"id": "a/b", "seller": "s", "creator": "c"})).is_some()
+    );
     assert!(broken("session", &json!({})).is_some());
     assert!(broken("clip", &json!({})).is_some());
 }

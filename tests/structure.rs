@@ -56,7 +56,8 @@ fn files() -> Vec<(String, PathBuf)> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-            let made = ["target", ".git", "out", "demo", "fixtures/target"].contains(&name.as_str());
+            let made =
+                ["target", ".git", "out", "demo", "fixtures/target"].contains(&name.as_str());
             if path.is_dir() && !made {
                 folders.push(path);
             } else if path.is_file() {
@@ -147,8 +148,7 @@ fn the_model_does_no_io() {
 #[test]
 fn every_source_file_opens_with_one_sentence() {
     for (name, text) in sources() {
-        let opening: Vec<&str> =
-            text.lines().map_while(|line| line.strip_prefix("//! ")).collect();
+        let opening: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//! ")).collect();
         let sentence = opening.join(" ");
         assert!(!sentence.is_empty(), "{name} does not open with `//!`");
         assert!(sentence.ends_with(['.', ':']), "{name}: the opening is no sentence: {sentence}");
@@ -172,9 +172,8 @@ fn the_unsafe_keyword_stays_in_the_ffi_of_media() {
         }
         for (index, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            let word = code
-                .split(|c: char| !c.is_alphanumeric() && c != '_')
-                .any(|word| word == keyword);
+            let word =
+                code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == keyword);
             assert!(!word, "{name}:{}: {line}", index + 1);
         }
     }
@@ -227,8 +226,17 @@ fn every_rule_has_a_verdict_function_of_its_name() {
 fn every_rule_of_the_standards_is_known() {
     let Some(path) = live::shared("STANDARDS.md") else { return };
     let text = std::fs::read_to_string(path).unwrap();
-    let families = ["video.", "clip.", "compliance.", "audio.", "live.", "product.", "speech.",
-        "visual.", "picture."];
+    let families = [
+        "video.",
+        "clip.",
+        "compliance.",
+        "audio.",
+        "live.",
+        "product.",
+        "speech.",
+        "visual.",
+        "picture.",
+    ];
     let mut found = 0;
     for id in text.split('`').skip(1).step_by(2) {
         if families.iter().any(|family| id.starts_with(family)) {

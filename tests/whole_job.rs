@@ -53,7 +53,10 @@ fn clips_show_what_their_metadata_says_and_no_fault() {
         let fps = f64::from(truth.fps);
         assert!((clip.fps - fps).abs() < 1e-6, "{id}: {} pictures a second", clip.fps);
         let first = read.numbers[0].unwrap_or_else(|| panic!("{id}: no frame number"));
-        assert!((f64::from(first) / fps - start).abs() < 0.001, "{id}: begins with picture {first}");
+        assert!(
+            (f64::from(first) / fps - start).abs() < 0.001,
+            "{id}: begins with picture {first}"
+        );
         let last = first + read.numbers.len() as u32;
         assert!((f64::from(last) / fps - end).abs() < 0.001, "{id}: ends before picture {last}");
         // The QR code and the foreign logo do not hide the number; all pictures are read.
@@ -90,7 +93,12 @@ fn the_best_sellers_are_at_least_half_covered() {
             .map(|(_, clip)| shared_s([clip.span.start.seconds(), clip.span.end.seconds()], cause))
             .fold(0.0, f64::max);
         let share = best / (pitch.end_s - pitch.start_s);
-        assert!(share >= 0.5, "{share:.2} of the pitch from {} to {} s", pitch.start_s, pitch.end_s);
+        assert!(
+            share >= 0.5,
+            "{share:.2} of the pitch from {} to {} s",
+            pitch.start_s,
+            pitch.end_s
+        );
     }
 }
 
@@ -168,8 +176,8 @@ fn another_title_changes_metadata_alone() {
     let (_folder, out) = copied();
     let clips = base().clips();
     let product = &clips[0].1.products[0];
-    let session =
-        Session::new().edited("products.json", |text| text.replace(&product.title, "Renamed thing"));
+    let session = Session::new()
+        .edited("products.json", |text| text.replace(&product.title, "Renamed thing"));
     let before = tree::read(&results::session_folder(&out));
     run_into(&session.manifest(), &out, &[]).expect(0);
     let after = tree::read(&results::session_folder(&out));

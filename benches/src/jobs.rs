@@ -109,7 +109,8 @@ impl Jobs {
         };
         let mut usage = Usage::default();
         for window in windows {
-            let (from, length) = (format!("{:.3}", window.from_s), format!("{:.3}", window.length_s));
+            let (from, length) =
+                (format!("{:.3}", window.from_s), format!("{:.3}", window.length_s));
             usage += measure(&mut make(&from, &length), &self.log())?;
         }
         Ok(Run { usage, command: shown(&make("FROM", "LENGTH")), clips_bytes: 0 })

@@ -82,7 +82,10 @@ mod tests {
 
     #[test]
     fn the_processor_is_named() {
-        assert_eq!(cpu("processor\t: 0\nmodel\t\t: 17\nmodel name\t: Some CPU @ 2 GHz\n"), "Some CPU @ 2 GHz");
+        assert_eq!(
+            cpu("processor\t: 0\nmodel\t\t: 17\nmodel name\t: Some CPU @ 2 GHz\n"),
+            "Some CPU @ 2 GHz"
+        );
         assert_eq!(cpu("processor\t: 0\n"), std::env::consts::ARCH);
     }
 

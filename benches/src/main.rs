@@ -236,7 +236,9 @@ fn reproduce(options: &Options) -> String {
         return "make bench".to_owned();
     }
     let words = words.join(" ");
-    format!("cargo build --release -p reprise-cli && cargo run --release -p reprise-benches -- {words}")
+    format!(
+        "cargo build --release -p reprise-cli && cargo run --release -p reprise-benches -- {words}"
+    )
 }
 
 #[cfg(test)]

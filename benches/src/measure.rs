@@ -58,7 +58,8 @@ pub fn measure(command: &mut Command, log: &Path) -> Result<Usage> {
     let program = command.get_program().to_string_lossy().into_owned();
     let cpu_before = children_cpu_s()?;
     let start = Instant::now();
-    let mut child = command.spawn().map_err(|error| format!("{program} does not start: {error}"))?;
+    let mut child =
+        command.spawn().map_err(|error| format!("{program} does not start: {error}"))?;
     let mut usage = Usage::default();
     let status = loop {
         let (largest, together) = memory_kib(child.id());

@@ -72,7 +72,9 @@ pub fn windows(duration_s: f64) -> Result<Vec<Window>> {
     let slot_s = duration_s / LENGTHS_S.len() as f64;
     let longest_s = LENGTHS_S.into_iter().fold(0.0, f64::max);
     if duration_s < longest_s + 2.0 {
-        return Err(format!("the recording is {duration_s:.1} s long, too short for the bench").into());
+        return Err(
+            format!("the recording is {duration_s:.1} s long, too short for the bench").into()
+        );
     }
     Ok((0..)
         .zip(LENGTHS_S)
@@ -108,11 +110,15 @@ impl Coding {
         };
         let gop_s = profile.get("gop_s").and_then(toml::Value::as_float);
         let gop = (gop_s.ok_or("the profile has no `gop_s`")? * fps).round();
-        let mut video =
-            format!("-c:v {} -threads:v {} -g:v {gop}", word("video_encoder")?, word("video_threads")?);
+        let mut video = format!(
+            "-c:v {} -threads:v {} -g:v {gop}",
+            word("video_encoder")?,
+            word("video_threads")?
+        );
         let options = profile.get("video_options").and_then(toml::Value::as_table);
         for (key, value) in options.into_iter().flatten() {
-            let value = value.as_str().ok_or_else(|| format!("`{key}` of the profile is no text"))?;
+            let value =
+                value.as_str().ok_or_else(|| format!("`{key}` of the profile is no text"))?;
             video += &format!(" -{key}:v {value}");
         }
         let audio = format!("-c:a {} -b:a {}", word("audio_encoder")?, word("audio_bit_rate")?);
@@ -127,7 +133,11 @@ fn make_fixture(root: &Path, folder: &Path) -> Result<()> {
         .arg(folder)
         .current_dir(root)
         .status()?;
-    if status.success() { Ok(()) } else { Err(format!("the fixture cannot be made: {status}").into()) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the fixture cannot be made: {status}").into())
+    }
 }
 
 /// Streams for people, length in seconds, pictures a second.

@@ -104,7 +104,10 @@ pub fn page(page: &Page<'_>) -> String {
                 machine.cpu, machine.cores, machine.memory_gib, machine.kernel
             ),
         ),
-        ("load before the start", format!("{:.2} (figures are noisy above 0.5)", machine.load_before)),
+        (
+            "load before the start",
+            format!("{:.2} (figures are noisy above 0.5)", machine.load_before),
+        ),
         ("versions", format!("{}, ffmpeg {}", machine.reprise, machine.ffmpeg)),
         ("recording", page.recording.to_owned()),
         ("pairs", format!("{}, the sides taking turns", page.pairs)),
@@ -137,7 +140,8 @@ fn section(text: &mut String, comparison: &Comparison) {
     );
     for side in &comparison.sides {
         let median = |figure: fn(&Usage) -> f64| {
-            Spread::of(side.runs.iter().map(|run| figure(&run.usage))).map_or(f64::NAN, |s| s.median)
+            Spread::of(side.runs.iter().map(|run| figure(&run.usage)))
+                .map_or(f64::NAN, |s| s.median)
         };
         let to_decode = decode.and_then(|decode| ratios(&side.runs, &decode.runs, cpu));
         let bytes = side.runs.first().map_or(0, |run| run.clips_bytes);
@@ -235,7 +239,8 @@ mod tests {
 
     #[test]
     fn the_page_has_every_side_and_ratio() {
-        let side = |name: &str, cpu_s, mib| Side { name: name.to_owned(), runs: vec![run(cpu_s, mib)] };
+        let side =
+            |name: &str, cpu_s, mib| Side { name: name.to_owned(), runs: vec![run(cpu_s, mib)] };
         let comparison = Comparison {
             title: "Ten clips".to_owned(),
             about: "About.".to_owned(),

@@ -29,8 +29,9 @@ pub struct Output {
 impl Output {
     /// Standard output as one JSON document.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("standard output is no JSON document: {error}\n{self:?}"))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("standard output is no JSON document: {error}\n{self:?}")
+        })
     }
 
     /// Fails unless the command ended with `code`, without a panic.
@@ -131,7 +132,8 @@ impl Running {
         }
     }
 
-    fn kill(mut self) -> Output {
+    /// Kills it (SIGKILL) now.
+    pub fn kill(mut self) -> Output {
         // It may have ended meanwhile.
         let _ = self.child.kill();
         self.finish(0)
@@ -158,7 +160,12 @@ impl Running {
         let text = |reader: JoinHandle<Vec<u8>>| {
             String::from_utf8_lossy(&reader.join().expect("a pipe is read")).into_owned()
         };
-        Output { code: status.code(), stdout: text(self.stdout), stderr: text(self.stderr), peak_bytes }
+        Output {
+            code: status.code(),
+            stdout: text(self.stdout),
+            stderr: text(self.stderr),
+            peak_bytes,
+        }
     }
 }
 

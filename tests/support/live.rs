@@ -18,10 +18,8 @@ pub fn truth() -> &'static Truth {
 fn made() -> &'static (PathBuf, Truth) {
     static MADE: OnceLock<(PathBuf, Truth)> = OnceLock::new();
     MADE.get_or_init(|| {
-        let root = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-            PathBuf::from,
-        );
+        let root = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
         let dir = root.join("fixture");
         let truth = reprise_fixtures::live::ensure(&dir).expect("the fixture is made");
         (dir, truth)

@@ -21,7 +21,21 @@ pub fn read(path: &Path) -> Readback {
     let (width, height) = size(path);
     let luma = run(
         "ffmpeg",
-        &["-v", "error", "-i", text(path), "-map", "0:v", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-"],
+        &[
+            "-v",
+            "error",
+            "-i",
+            text(path),
+            "-map",
+            "0:v",
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "gray",
+            "-",
+        ],
     );
     let numbers = luma
         .chunks_exact(width * height)
@@ -29,7 +43,17 @@ pub fn read(path: &Path) -> Readback {
         .collect();
     let times = String::from_utf8(run(
         "ffprobe",
-        &["-v", "error", "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0", text(path)],
+        &[
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "frame=pts_time",
+            "-of",
+            "csv=p=0",
+            text(path),
+        ],
     ))
     .expect("ffprobe writes text")
     .lines()
@@ -37,7 +61,23 @@ pub fn read(path: &Path) -> Readback {
     .collect();
     let sound = run(
         "ffmpeg",
-        &["-v", "error", "-i", text(path), "-map", "0:a", "-af", "aresample=async=1:first_pts=0", "-ac", "1", "-ar", "48000", "-f", "f32le", "-"],
+        &[
+            "-v",
+            "error",
+            "-i",
+            text(path),
+            "-map",
+            "0:a",
+            "-af",
+            "aresample=async=1:first_pts=0",
+            "-ac",
+            "1",
+            "-ar",
+            "48000",
+            "-f",
+            "f32le",
+            "-",
+        ],
     );
     let samples =
         sound.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
@@ -48,7 +88,17 @@ pub fn read(path: &Path) -> Readback {
 pub fn size(path: &Path) -> (usize, usize) {
     let out = run(
         "ffprobe",
-        &["-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height", "-of", "csv=p=0", text(path)],
+        &[
+            "-v",
+            "error",
+            "-select_streams",
+            "v:0",
+            "-show_entries",
+            "stream=width,height",
+            "-of",
+            "csv=p=0",
+            text(path),
+        ],
     );
     let line = String::from_utf8(out).expect("ffprobe writes text");
     let (width, height) = line.trim().split_once(',').expect("a width and a height");

@@ -26,7 +26,8 @@ pub fn run(session: &Path, more: &[&str]) -> Run {
 
 /// Runs the whole job into a folder.
 pub fn run_into(session: &Path, out: &Path, more: &[&str]) -> Output {
-    let mut arguments = vec![OsStr::new("run"), session.as_os_str(), OsStr::new("--out"), out.as_os_str()];
+    let mut arguments =
+        vec![OsStr::new("run"), session.as_os_str(), OsStr::new("--out"), out.as_os_str()];
     arguments.extend(more.iter().map(OsStr::new));
     reprise(arguments)
 }

@@ -124,7 +124,8 @@ pub fn encode_clip(
     }
     let settings = request.settings;
     let size = fitted((video.width, video.height), settings.short_side_max, settings.long_side_max);
-    let slack = MediaDuration::from_flicks(video.picture_duration().flicks().max(tick.flicks()) * 2);
+    let slack =
+        MediaDuration::from_flicks(video.picture_duration().flicks().max(tick.flicks()) * 2);
     let window = Span::new((wanted.start - slack).max(MediaTime::ZERO), wanted.end + slack);
     let sound = sound_format(info).map(|(sample_rate, channels)| Sound {
         sample_rate,
@@ -380,8 +381,9 @@ impl Job<'_, '_> {
             self.emit()?;
         }
         let (Some(mut encoder), Some(start)) = (self.encoder.take(), self.start) else {
-            return Err(Error::new(Kind::Malformed, "no picture could be decoded")
-                .at_time(self.wanted));
+            return Err(
+                Error::new(Kind::Malformed, "no picture could be decoded").at_time(self.wanted)
+            );
         };
         encoder.send(None)?;
         collect(&mut encoder, &mut self.packets, 1)?;
@@ -417,7 +419,11 @@ fn collect(encoder: &mut Encoder, packets: &mut Vec<Packet>, duration: i64) -> R
 }
 
 /// Encodes exactly the clip's stretch of sound, silence where the recording has none.
-fn encode_sound(sound: Sound, span: Span, settings: &EncodeSettings) -> Result<(Encoder, Vec<Packet>)> {
+fn encode_sound(
+    sound: Sound,
+    span: Span,
+    settings: &EncodeSettings,
+) -> Result<(Encoder, Vec<Packet>)> {
     let rate = sound.sample_rate;
     let mut encoder = Encoder::sound(&SoundSettings {
         encoder: &settings.audio_encoder,
@@ -483,11 +489,8 @@ fn to_still(picture: &PictureView<'_>) -> Still {
     let high = width.max(height) >= 1280 || width.min(height) >= 720;
     let (kr, kb) = if high { (0.2126f32, 0.0722) } else { (0.299, 0.114) };
     let kg = 1.0 - kr - kb;
-    let (black, luma_gain, chroma_gain) = if picture.full_range {
-        (0.0, 1.0, 1.0)
-    } else {
-        (16.0, 255.0 / 219.0, 255.0 / 224.0)
-    };
+    let (black, luma_gain, chroma_gain) =
+        if picture.full_range { (0.0, 1.0, 1.0) } else { (16.0, 255.0 / 219.0, 255.0 / 224.0) };
     let mut rgb = Vec::with_capacity(width * height * 3);
     for y in 0..height {
         let luma = &picture.luma[y * picture.luma_stride..][..width];

@@ -104,7 +104,10 @@ mod tests {
         let mdat = atom(b"mdat", b"SAMPLE");
         let offset = (ftyp.len() + 8) as u32;
         let table = [&[0u8; 4][..], &1u32.to_be_bytes(), &offset.to_be_bytes()].concat();
-        let nested = atom(b"moov", &atom(b"trak", &atom(b"mdia", &atom(b"minf", &atom(b"stbl", &atom(b"stco", &table))))));
+        let nested = atom(
+            b"moov",
+            &atom(b"trak", &atom(b"mdia", &atom(b"minf", &atom(b"stbl", &atom(b"stco", &table))))),
+        );
         let file = [ftyp, mdat, nested].concat();
         let out = faststart(&file).unwrap();
         assert_eq!(out.len(), file.len());

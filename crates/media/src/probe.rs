@@ -128,18 +128,18 @@ impl MediaInfo {
     }
 
     /// A time on the file's own clock as one from the first picture.
-    pub(crate) fn from_file(&self, at: MediaTime) -> MediaTime {
+    pub(crate) fn time_of_file(&self, at: MediaTime) -> MediaTime {
         MediaTime::ZERO + (at - self.zero)
     }
 
     /// A time from the first picture as one on the file's own clock.
-    pub(crate) fn to_file(&self, at: MediaTime) -> MediaTime {
+    pub(crate) fn file_time(&self, at: MediaTime) -> MediaTime {
         self.zero + (at - MediaTime::ZERO)
     }
 
     /// The same with `span` on the file's own clock.
     pub fn span_in_file(&self, span: Span) -> Span {
-        Span::new(self.to_file(span.start), self.to_file(span.end))
+        Span::new(self.file_time(span.start), self.file_time(span.end))
     }
 }
 
@@ -163,13 +163,14 @@ impl VideoInfo {
 pub fn probe(source: Arc<dyn ByteSource>) -> Result<MediaInfo> {
     let size_bytes = source.len();
     let mut input = Input::open(source)?;
-    let video = input.best(av::AVMediaType::AVMEDIA_TYPE_VIDEO).filter(|&index| {
-        input.stream(index).is_ok_and(|stream| !stream.is_cover())
-    });
+    let video = input
+        .best(av::AVMediaType::AVMEDIA_TYPE_VIDEO)
+        .filter(|&index| input.stream(index).is_ok_and(|stream| !stream.is_cover()));
     let audio = input.best(av::AVMediaType::AVMEDIA_TYPE_AUDIO);
     if video.is_none() && audio.is_none() {
-        return Err(Error::new(Kind::Malformed, "holds neither pictures nor sound")
-            .in_file(input.name()));
+        return Err(
+            Error::new(Kind::Malformed, "holds neither pictures nor sound").in_file(input.name())
+        );
     }
     let unused = unused(&input, video, audio);
     let kept: Vec<usize> = video.into_iter().chain(audio).collect();
@@ -215,10 +216,7 @@ struct Packets {
 
 impl Packets {
     fn zero(&self) -> Option<MediaTime> {
-        self.pictures
-            .first()
-            .map(|p| p.0)
-            .or_else(|| self.sounds.iter().map(|s| s.0).min())
+        self.pictures.first().map(|p| p.0).or_else(|| self.sounds.iter().map(|s| s.0).min())
     }
 
     fn end(&self, info: &MediaInfo) -> MediaTime {
@@ -226,7 +224,9 @@ impl Packets {
             (Some(video), Some(&(start, length))) => {
                 start + if length > MediaDuration::ZERO { length } else { video.picture_duration() }
             }
-            _ => self.sounds.iter().map(|&(start, length)| start + length).max().unwrap_or_default(),
+            _ => {
+                self.sounds.iter().map(|&(start, length)| start + length).max().unwrap_or_default()
+            }
         }
     }
 }
@@ -290,8 +290,9 @@ fn describe_video(stream: &Stream<'_>, packets: &Packets) -> Result<VideoInfo> {
         u32::try_from(parameters.height).unwrap_or(0),
     );
     if stored.0 == 0 || stored.1 == 0 {
-        return Err(Error::new(Kind::Malformed, "its picture size cannot be found")
-            .in_stream(stream.index));
+        return Err(
+            Error::new(Kind::Malformed, "its picture size cannot be found").in_stream(stream.index)
+        );
     }
     let orientation = stream.display_matrix().map(Orientation::from_matrix).unwrap_or_default();
     let pixel_aspect = stream.aspect();
@@ -323,8 +324,8 @@ fn describe_audio(stream: &Stream<'_>, packets: &Packets, info: &MediaInfo) -> A
         codec: stream.codec(),
         sample_rate: u32::try_from(parameters.sample_rate).unwrap_or(0),
         channels: u32::try_from(parameters.ch_layout.nb_channels).unwrap_or(0),
-        start_s: info.from_file(start),
-        end_s: info.from_file(end),
+        start_s: info.time_of_file(start),
+        end_s: info.time_of_file(end),
         language: stream.language(),
     }
 }
@@ -378,7 +379,7 @@ fn faults(packets: &Packets, info: &MediaInfo) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut push = |kind, start: MediaTime, end: MediaTime, detail: String| {
         if faults.len() < MAX_FAULTS {
-            let span = Span::new(info.from_file(start), info.from_file(end));
+            let span = Span::new(info.time_of_file(start), info.time_of_file(end));
             faults.push(Fault { kind, span, detail });
         }
     };
@@ -416,7 +417,7 @@ fn faults(packets: &Packets, info: &MediaInfo) -> Vec<Fault> {
             push(
                 FaultKind::SoundGap,
                 info.zero,
-                info.to_file(audio.start_s),
+                info.file_time(audio.start_s),
                 format!("the sound starts {late:.2} s after the picture"),
             );
         }
@@ -424,8 +425,8 @@ fn faults(packets: &Packets, info: &MediaInfo) -> Vec<Fault> {
         if early > 0.5 {
             push(
                 FaultKind::SoundGap,
-                info.to_file(audio.end_s),
-                info.to_file(end),
+                info.file_time(audio.end_s),
+                info.file_time(end),
                 format!("the sound ends {early:.2} s before the picture"),
             );
         }
@@ -484,10 +485,8 @@ mod tests {
     #[test]
     fn rates_are_measured_through_rounding_and_gaps() {
         let rate = |times: Vec<f64>| {
-            let pictures: Vec<_> = times
-                .iter()
-                .map(|&t| (MediaTime::from_seconds(t), MediaDuration::ZERO))
-                .collect();
+            let pictures: Vec<_> =
+                times.iter().map(|&t| (MediaTime::from_seconds(t), MediaDuration::ZERO)).collect();
             common_rate(measured_rate(&pictures).unwrap_or(0.0))
         };
         let millis = |fps: f64, n: usize| -> Vec<f64> {

@@ -111,7 +111,8 @@ pub(crate) fn show_sound(observer: &mut dyn Observer, run: &SoundRun) {
 /// Sample rate and channels that a recording's sound is handed out in.
 pub fn sound_format(info: &MediaInfo) -> Option<(u32, usize)> {
     let audio = info.audio.as_ref()?;
-    let rate = if matches!(audio.sample_rate, 44_100 | 48_000) { audio.sample_rate } else { 48_000 };
+    let rate =
+        if matches!(audio.sample_rate, 44_100 | 48_000) { audio.sample_rate } else { 48_000 };
     Some((rate, if audio.channels == 1 { 1 } else { 2 }))
 }
 
@@ -146,7 +147,11 @@ struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    fn open(source: Arc<dyn ByteSource>, info: &'a MediaInfo, options: &WindowOptions) -> Result<Self> {
+    fn open(
+        source: Arc<dyn ByteSource>,
+        info: &'a MediaInfo,
+        options: &WindowOptions,
+    ) -> Result<Self> {
         let mut input = Input::open(source)?;
         let pictures = match &info.video {
             Some(video) => {
@@ -187,7 +192,7 @@ impl<'a> Window<'a> {
 
     /// Decodes the window; `None` where the seek landed too late and nothing was handed out.
     fn run(&mut self, back_s: f64, sink: &mut dyn Sink) -> Result<Option<WindowStats>> {
-        let start = self.info.to_file(self.span.start);
+        let start = self.info.file_time(self.span.start);
         let key = self.info.keys.iter().rev().map(|k| k.0).find(|&at| at <= start);
         let from_first_byte = back_s.is_infinite();
         if !from_first_byte {
@@ -287,7 +292,7 @@ impl<'a> Window<'a> {
     fn finished(&self, at: Option<MediaTime>) -> bool {
         let pictures = self.pictures.as_ref().is_none_or(|p| p.done);
         let sounds = self.sounds.as_ref().is_none_or(|s| s.done);
-        let end = self.info.to_file(self.span.end);
+        let end = self.info.file_time(self.span.end);
         pictures && (sounds || at.is_some_and(|at| (at - end).seconds() > OVERRUN_S))
     }
 }
@@ -333,7 +338,7 @@ impl Pictures {
         while let Decoded::Frame = self.decoder.receive(&mut frame)? {
             if !self.verified {
                 let base = self.decoder.time_base();
-                let at = frame.time(base).map(|at| info.from_file(at));
+                let at = frame.time(base).map(|at| info.time_of_file(at));
                 let late = at.is_some_and(|at| at > span.start + self.video.picture_duration());
                 if late && needs_earlier {
                     return Ok(false);
@@ -352,12 +357,18 @@ impl Pictures {
         Ok(true)
     }
 
-    fn upright(&mut self, frame: Frame, info: &MediaInfo, span: Span, sink: &mut dyn Sink) -> Result<()> {
+    fn upright(
+        &mut self,
+        frame: Frame,
+        info: &MediaInfo,
+        span: Span,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
         let base = self.decoder.time_base();
         let Some(chain) = self.chain(&frame) else {
             let at = frame.time(base);
             let length = frame.duration(base);
-            return self.place(frame, at.map(|at| info.from_file(at)), length, span, sink);
+            return self.place(frame, at.map(|at| info.time_of_file(at)), length, span, sink);
         };
         let shape = (frame.size(), frame.format());
         if self.filter.as_ref().is_none_or(|f| (f.1, f.2) != shape) {
@@ -373,7 +384,7 @@ impl Pictures {
             }
         }
         for (out, base) in ready {
-            let at = out.time(base).map(|at| info.from_file(at));
+            let at = out.time(base).map(|at| info.time_of_file(at));
             let length = out.duration(base);
             self.place(out, at, length, span, sink)?;
         }
@@ -435,7 +446,12 @@ impl Pictures {
         sink.picture(&frame, at, length)
     }
 
-    fn give_held(&mut self, next: Option<MediaTime>, span: Span, sink: &mut dyn Sink) -> Result<()> {
+    fn give_held(
+        &mut self,
+        next: Option<MediaTime>,
+        span: Span,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
         let Some((frame, at, length)) = self.held.take() else { return Ok(()) };
         // Nothing stands before the window's first picture if that one is there from the start.
         if next.is_some_and(|next| next == span.start) {
@@ -462,10 +478,16 @@ struct Sounds {
 }
 
 impl Sounds {
-    fn drain(&mut self, info: &MediaInfo, span: Span, held: bool, sink: &mut dyn Sink) -> Result<()> {
+    fn drain(
+        &mut self,
+        info: &MediaInfo,
+        span: Span,
+        held: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
         let mut frame = Frame::new()?;
         while let Decoded::Frame = self.decoder.receive(&mut frame)? {
-            let stamp = frame.time(self.decoder.time_base()).map(|at| info.from_file(at));
+            let stamp = frame.time(self.decoder.time_base()).map(|at| info.time_of_file(at));
             let planes = self.resampler.convert(&frame)?;
             let Some(at) = (match (stamp, self.expected) {
                 (Some(at), Some(expected)) if (at - expected).abs() <= SOUND_JITTER => {

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::moment::{Attributed, Reason};
+use crate::rule::RuleId;
 use crate::span::Span;
 use crate::time::{MediaDuration, MediaTime};
 use crate::verdict::{Grade, Verdict};
-use crate::rule::RuleId;
 
 /// `clip.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -165,7 +165,9 @@ pub struct Source {
 }
 
 /// A range of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct ByteRange {
     /// First byte.

@@ -305,9 +305,25 @@ pub struct Minute {
 
 /// The names that `type` may have, for telling an unknown type from a broken line.
 pub const EVENT_TYPES: [&str; 19] = [
-    "order", "viewers", "like", "comment", "share", "follow", "gift", "product_click", "pin",
-    "unpin", "flash_sale", "giveaway", "billboard", "stock", "comment_pinned", "comment_reply",
-    "violation", "rehearsal", "minute",
+    "order",
+    "viewers",
+    "like",
+    "comment",
+    "share",
+    "follow",
+    "gift",
+    "product_click",
+    "pin",
+    "unpin",
+    "flash_sale",
+    "giveaway",
+    "billboard",
+    "stock",
+    "comment_pinned",
+    "comment_reply",
+    "violation",
+    "rehearsal",
+    "minute",
 ];
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ impl Currency {
     /// From three letters of any case.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 3] = text.trim().as_bytes().try_into().ok()?;
-        bytes.iter().all(u8::is_ascii_alphabetic).then(|| Self(bytes.map(|b| b.to_ascii_uppercase())))
+        bytes
+            .iter()
+            .all(u8::is_ascii_alphabetic)
+            .then(|| Self(bytes.map(|b| b.to_ascii_uppercase())))
     }
 
     /// The code.
@@ -128,9 +131,9 @@ fn read_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D
             f.write_str("an amount such as \"20.88\"")
         }
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Decimal, E> {
-            text.trim()
-                .parse()
-                .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &"an amount such as \"20.88\""))
+            text.trim().parse().map_err(|_| {
+                E::invalid_value(de::Unexpected::Str(text), &"an amount such as \"20.88\"")
+            })
         }
         fn visit_i64<E: de::Error>(self, value: i64) -> Result<Decimal, E> {
             Ok(value.into())

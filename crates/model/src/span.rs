@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::time::{MediaDuration, MediaTime};
 
 /// From `start` up to, not including, `end`; empty where `end <= start`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
     /// First moment inside.

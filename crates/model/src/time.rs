@@ -169,8 +169,8 @@ impl MediaTime {
         }
         for (index, part) in parts.iter().enumerate() {
             let last = index + 1 == parts.len();
-            let plain = !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_digit() || (last && b == b'.'));
+            let plain =
+                !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit() || (last && b == b'.'));
             let value: f64 = part.parse().ok().filter(|_| plain)?;
             if index > 0 && value >= 60.0 {
                 return None;

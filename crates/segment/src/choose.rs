@@ -76,9 +76,10 @@ pub(crate) fn choose(
             let fits = if product.is_some() {
                 same.count() < settings.max_per_product
             } else {
-                taken.iter().chain(&round).all(|t| {
-                    (t.window.start - candidate.window.start).seconds().abs() >= apart_s
-                })
+                taken
+                    .iter()
+                    .chain(&round)
+                    .all(|t| (t.window.start - candidate.window.start).seconds().abs() >= apart_s)
             };
             if taken.len() + round.len() < settings.max_moments
                 && fits
@@ -157,12 +158,13 @@ fn window(found: &Found, allowed: &[Span], settings: &Settings) -> Option<Span> 
     let mut choice: Option<(f64, f64, f64)> = None;
     for start in 0..cause.density.len() {
         for length in shortest..=longest {
-            let (from_s, to_s) = ((cause.from + start) as f64, (cause.from + start + length) as f64);
+            let (from_s, to_s) =
+                ((cause.from + start) as f64, (cause.from + start + length) as f64);
             if from_s < low || to_s > high {
                 continue;
             }
             let end = (start + length).min(cause.density.len());
-            let gain = sums[end] - sums[start] - crate::knob("COST", 0.006) * length as f64;
+            let gain = sums[end] - sums[start] - SECOND_COST * length as f64;
             if choice.is_none_or(|(best, _, _)| gain > best + 1e-12) {
                 choice = Some((gain, from_s, to_s));
             }

@@ -23,7 +23,7 @@ const CLEAR_LLR: f64 = 8.0;
 const LISTEN_S: usize = 75;
 
 /// Evidence that a cause in a stretch without pins must have, nats.
-const UNPINNED_LLR: f64 = 3.0;
+const UNPINNED_LLR: f64 = 1.5;
 
 /// The signals of a session, per second, and what they are expected to be.
 pub(crate) struct Signals {
@@ -54,6 +54,8 @@ pub(crate) struct Found {
     pub cause: Cause,
     /// Index of the channel, amount credited.
     pub credited: Vec<(usize, f64)>,
+    /// Evidence in the orders alone, nats.
+    pub order_llr: f64,
 }
 
 /// Everything that the search yields.
@@ -137,12 +139,9 @@ fn channels(
         sum
     });
     let width_s = settings.baseline_s;
-    let order_base = expected(&signals.orders, &signals.exposure, all_explained.as_deref(), width_s);
-    let order_dispersion = dispersion(
-        &signals.orders,
-        &order_base,
-        all_explained.as_deref(),
-    );
+    let order_base =
+        expected(&signals.orders, &signals.exposure, all_explained.as_deref(), width_s);
+    let order_dispersion = dispersion(&signals.orders, &order_base, all_explained.as_deref());
     // What is left of each product once its pitches are taken out, as a share of all that is left.
     let left: Vec<f64> = roles[..order_channels]
         .iter()
@@ -175,8 +174,12 @@ fn channels(
             }
             Role::Chat | Role::Clicks => {
                 let counts = if *role == Role::Chat { &signals.chat } else { &signals.clicks };
-                let base =
-                    expected(counts, &signals.exposure, explained.map(|_| taken.as_slice()), width_s);
+                let base = expected(
+                    counts,
+                    &signals.exposure,
+                    explained.map(|_| taken.as_slice()),
+                    width_s,
+                );
                 let spread = dispersion(counts, &base, explained.map(|_| taken.as_slice()));
                 Channel::new(counts, base, 1.0, spread, kernel)
             }
@@ -274,7 +277,7 @@ fn witnesses<'a>(
     roles: &[Role],
     channels: &'a [Channel],
 ) -> Vec<Witness<'a>> {
-    const MOST: usize = 80;
+    const MOST: usize = 60;
     let mut out: Vec<(usize, Witness<'a>)> = Vec::new();
     let around = placed.iter().filter(|p| !stretches[p.stretch].pinned).map(|p| {
         let (from, to) = (p.cause.start, p.cause.start + p.cause.length);
@@ -343,8 +346,7 @@ fn pass(
                     let mut credit = explained[i].clone();
                     for cause in &own {
                         let (from, response) = response(cause, &channels[i].kernel);
-                        let amount =
-                            channels[i].fit(&response, from, None).amount;
+                        let amount = channels[i].fit(&response, from, None).amount;
                         for (k, r) in response.iter().enumerate() {
                             if let Some(slot) = credit.get_mut(from + k) {
                                 *slot = (*slot - amount * r).max(0.0);
@@ -524,6 +526,7 @@ fn credit(roles: &[Role], channels: &[Channel], placed: Vec<Placed>) -> Vec<Foun
         .map(|(k, p)| Found {
             cause: p.cause,
             credited: (0..roles.len()).map(|i| (i, all[i][k])).filter(|(_, a)| *a > 0.0).collect(),
+            order_llr: p.order_llr,
         })
         .collect()
 }

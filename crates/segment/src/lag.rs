@@ -12,7 +12,7 @@ use reprise_model::moment::{Lag, LagSource, Signal};
 
 use crate::kernel::Kernel;
 use crate::log::Log;
-use crate::scan::{Channel, Heard, Stretch, Tried, total_evidence, try_windows};
+use crate::scan::{Channel, Heard, LENGTHS, Stretch, Tried, total_evidence, try_windows};
 use crate::settings::Settings;
 
 /// What part of the prior's mean lag is the player's delay; LIVE players run 3 to 30 s behind.
@@ -97,7 +97,9 @@ fn trials(log: &Log, settings: &Settings) -> Vec<Trial> {
     for giveaway in log.giveaways.iter().filter(|g| g.end_s - g.start_s >= 10.0) {
         let bounds = (giveaway.start_s, giveaway.end_s);
         match groups.last_mut() {
-            Some(group) if group.iter().any(|(_, end)| bounds.0 < end + tail_s) => group.push(bounds),
+            Some(group) if group.iter().any(|(_, end)| bounds.0 < end + tail_s) => {
+                group.push(bounds)
+            }
             _ => groups.push(vec![bounds]),
         }
     }
@@ -236,7 +238,7 @@ pub(crate) fn from_orders(witnesses: &[Witness<'_>], settings: &Settings, lags: 
     if witnesses.is_empty() || grid.is_empty() {
         return;
     }
-    const STEP_S: usize = 3;
+    const STEP_S: usize = 4;
     // The other signals do not change with the orders' lag.
     let heard: Vec<Vec<Tried>> = witnesses
         .par_iter()
@@ -253,13 +255,13 @@ pub(crate) fn from_orders(witnesses: &[Witness<'_>], settings: &Settings, lags: 
             let kernel = Kernel::new(delay_s, react_s);
             let off = (react_s / prior_react_s).ln() / ORDER_SPREAD;
             let mut score = -0.5 * off * off;
+            let responses: Vec<Vec<f64>> =
+                LENGTHS.iter().map(|&length| kernel.of_window(length)).collect();
             for (witness, tried) in witnesses.iter().zip(&heard) {
-                let mut channel = witness.orders.clone();
-                channel.set_kernel(&kernel);
                 let mut tried = tried.clone();
                 for window in &mut tried {
-                    let response = &channel.responses[window.length];
-                    window.score += channel.fit(response, window.start, None).llr;
+                    let response = &responses[window.length];
+                    window.score += witness.orders.fit(response, window.start, None).llr;
                 }
                 score += total_evidence(&tried);
             }

@@ -83,7 +83,7 @@ pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
     let allowed = allowed(&log, input.recorded, duration_s);
     let moments = choose::choose(&log, &series, &findings, &allowed, &settings);
     notes(&mut log);
-    let has_chat = signals.chat.iter().any(|n| *n > 0.0);
+    let has_chat = !log.comments.is_empty() || signals.chat.iter().any(|n| *n > 0.0);
     let has_orders = signals.by_product.iter().any(|events| !events.is_empty());
     let has_clicks = signals.clicks.iter().any(|n| *n > 0.0);
     Segmentation {
@@ -180,5 +180,3 @@ fn signals(log: &Log, series: &Series, seconds: usize, margin: usize) -> find::S
     }
     find::Signals { seconds, exposure, orders, by_product, chat, clicks }
 }
-
-pub(crate) fn knob(n: &str, d: f64) -> f64 { std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d) }

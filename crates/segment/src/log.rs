@@ -107,14 +107,12 @@ impl Log {
         for (i, id) in log.products.iter().enumerate() {
             index.entry(id.clone()).or_insert(i);
         }
-        let mut timed: Vec<(f64, &Event)> = input
-            .events
-            .iter()
-            .map(|event| (event_time_s(event, input), event))
-            .collect();
+        let mut timed: Vec<(f64, &Event)> =
+            input.events.iter().map(|event| (event_time_s(event, input), event)).collect();
         timed.sort_by(|a, b| a.0.total_cmp(&b.0));
 
-        let mut reader = Reader { log: &mut log, index, outside: 0, seen: BTreeMap::new(), duplicates: 0 };
+        let mut reader =
+            Reader { log: &mut log, index, outside: 0, seen: BTreeMap::new(), duplicates: 0 };
         let mut states = States::default();
         for &(at_s, event) in &timed {
             if reader.state(&mut states, at_s, event) {
@@ -337,7 +335,8 @@ impl<'e> Reader<'_, 'e> {
 
     fn end_pin(&mut self, states: &mut States, at_s: f64, shown: bool) {
         if let Some((start_s, product)) = states.pin.take() {
-            let stretch = Stretch { start_s, end_s: at_s, product, keyword: None, by_follow: false };
+            let stretch =
+                Stretch { start_s, end_s: at_s, product, keyword: None, by_follow: false };
             if shown {
                 let label = self.label(product);
                 self.mark(MarkKind::Pin, start_s, at_s, &label);
@@ -434,7 +433,13 @@ impl<'e> Reader<'_, 'e> {
     fn flash(&mut self, start_s: f64, end_s: f64, product: Option<usize>) {
         let label = self.label(product);
         self.mark(MarkKind::FlashSale, start_s, end_s, &label);
-        self.log.flash_sales.push(Stretch { start_s, end_s, product, keyword: None, by_follow: false });
+        self.log.flash_sales.push(Stretch {
+            start_s,
+            end_s,
+            product,
+            keyword: None,
+            by_follow: false,
+        });
     }
 
     fn end_giveaway(&mut self, states: &mut States, at_s: f64) {
@@ -448,7 +453,13 @@ impl<'e> Reader<'_, 'e> {
 
     fn rehearsal(&mut self, start_s: f64, end_s: f64) {
         self.mark(MarkKind::Rehearsal, start_s, end_s, "");
-        self.log.forbidden.push(Stretch { start_s, end_s, product: None, keyword: None, by_follow: false });
+        self.log.forbidden.push(Stretch {
+            start_s,
+            end_s,
+            product: None,
+            keyword: None,
+            by_follow: false,
+        });
     }
 
     fn count(&mut self, at_s: f64, event: &'e Event) {
@@ -533,8 +544,6 @@ impl<'e> Reader<'_, 'e> {
                 mark.span.end.min(bounds.end).max(mark.span.start.max(bounds.start)),
             );
         }
-        log.marks.sort_by(|a, b| {
-            (a.span, a.kind, &a.label).cmp(&(b.span, b.kind, &b.label))
-        });
+        log.marks.sort_by(|a, b| (a.span, a.kind, &a.label).cmp(&(b.span, b.kind, &b.label)));
     }
 }

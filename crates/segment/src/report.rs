@@ -51,27 +51,29 @@ pub(crate) fn worth(log: &Log, series: &Series, findings: &Findings, found: &Fou
         worth.orders += share;
     }
     let coarse = log.orders.is_empty() && !log.minutes.is_empty();
-    for &(i, amount) in &found.credited {
-        match findings.roles[i] {
-            Role::Chat | Role::Clicks => {
-                worth.engagement += match crate::knob("RANK", 0.0) as i32 { 0 => amount / findings.channels[i].dispersion.sqrt(), 1 => found.cause.llr, _ => found.cause.llr.sqrt()*amount.sqrt() };
-            }
-            Role::Orders(_) if coarse => {
-                let money: f64 = series.gmv.iter().sum();
-                let orders: f64 = series.orders.iter().sum();
-                worth.orders += amount;
-                worth.gmv += amount * money / orders.max(1.0);
-            }
-            Role::Orders(_) => {}
-        }
+    let coarse_orders: f64 = if coarse { amount_of_orders(findings, found) } else { 0.0 };
+    if coarse_orders > 0.0 {
+        let money: f64 = series.gmv.iter().sum();
+        let orders: f64 = series.orders.iter().sum();
+        worth.orders += coarse_orders;
+        worth.gmv += coarse_orders * money / orders.max(1.0);
     }
+    // How surprising the answer is rather than how large: chats differ in size within minutes.
+    worth.engagement = (found.cause.llr - found.order_llr).max(0.0);
     let (start, end) = reach(found, series.viewers.len());
     let viewers = mean(&series.viewers, start, end);
     if viewers > 0.0 {
         worth.gpm = worth.gmv / viewers * 1000.0;
     }
-    worth.traffic = (sum(&series.entries, start, end) - around(&series.entries, start, end)).max(0.0);
+    worth.traffic =
+        (sum(&series.entries, start, end) - around(&series.entries, start, end)).max(0.0);
     worth
+}
+
+fn amount_of_orders(findings: &Findings, found: &Found) -> f64 {
+    let orders =
+        found.credited.iter().filter(|(i, _)| matches!(findings.roles[*i], Role::Orders(_)));
+    orders.map(|(_, amount)| amount).sum()
 }
 
 /// The products of a moment: its own, else those whose orders it shares in, most first.
@@ -112,14 +114,22 @@ pub(crate) fn attributed(log: &Log, findings: &Findings, found: &Found) -> Attri
         orders: tenth(orders),
         units: tenth(units),
         shown_to_others: AttributedRanges {
-            gmv: gross.iter().map(|(currency, value)| format!("{} {currency}", range(*value))).collect(),
+            gmv: gross
+                .iter()
+                .map(|(currency, value)| format!("{} {currency}", range(*value)))
+                .collect(),
             orders: range(orders),
         },
     }
 }
 
 /// Why the moment was chosen: every signal that answered it, money first.
-pub(crate) fn reasons(log: &Log, series: &Series, findings: &Findings, found: &Found) -> Vec<Reason> {
+pub(crate) fn reasons(
+    log: &Log,
+    series: &Series,
+    findings: &Findings,
+    found: &Found,
+) -> Vec<Reason> {
     let seconds = series.orders.len();
     let chat = seen(found, findings, false, seconds);
     let orders = seen(found, findings, true, seconds);
@@ -254,7 +264,9 @@ mod tests {
 
     #[test]
     fn ranges_hold_their_value() {
-        for (value, text) in [(0.0, "0-1"), (1.0, "1-2"), (3.0, "2-5"), (7.0, "5-10"), (734.0, "500-1000")] {
+        for (value, text) in
+            [(0.0, "0-1"), (1.0, "1-2"), (3.0, "2-5"), (7.0, "5-10"), (734.0, "500-1000")]
+        {
             assert_eq!(range(value), text);
         }
     }

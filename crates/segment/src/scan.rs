@@ -12,6 +12,11 @@ pub(crate) const LENGTHS: [usize; 10] = [6, 10, 14, 18, 23, 28, 34, 41, 49, 58];
 const USUAL_S: f64 = 27.0;
 const USUAL_SPREAD: f64 = 0.45;
 
+/// The lag's true shape differs from the model's, so that much evidence seems surer of the place
+/// than it is: it is cooled by 1 for every so many nats, at most to so much.
+const HEAT_NATS: f64 = 80.0;
+const HEAT_MOST: f64 = 2.5;
+
 /// Evidence below this many nats is not worth a moment, not even in the tail.
 const LEAST_LLR: f64 = 1.0;
 
@@ -32,7 +37,13 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    pub fn new(counts: &[f64], base: Vec<f64>, share: f64, dispersion: f64, kernel: &Kernel) -> Self {
+    pub fn new(
+        counts: &[f64],
+        base: Vec<f64>,
+        share: f64,
+        dispersion: f64,
+        kernel: &Kernel,
+    ) -> Self {
         let events = counts.iter().copied().enumerate().filter(|(_, n)| *n > 0.0).collect();
         let mut channel =
             Self { events, base, share, dispersion, responses: Vec::new(), kernel: kernel.clone() };
@@ -95,7 +106,11 @@ impl Channel {
                 first += n * part;
                 second -= n * part * part;
             }
-            if first > 0.0 { low = amount } else { high = amount }
+            if first > 0.0 {
+                low = amount
+            } else {
+                high = amount
+            }
             let mut next = if second < 0.0 { amount - first / second } else { low };
             if !(next > low && next < high) {
                 next = 0.5 * (low + high);
@@ -207,7 +222,7 @@ pub(crate) fn cause(stretch: &Stretch, tried: &[Tried]) -> Option<Cause> {
     if best.llr < LEAST_LLR {
         return None;
     }
-    let heat = (1.0 + best.llr / crate::knob("HDIV",80.0)).min(crate::knob("HMAX",2.5));
+    let heat = (1.0 + best.llr / HEAT_NATS).min(HEAT_MOST);
     let from = stretch.from;
     let until = tried.iter().map(|t| t.start + LENGTHS[t.length]).max()?;
     // Added up as differences: +w at the start of a window, -w after its end.

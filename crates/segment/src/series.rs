@@ -1,7 +1,7 @@
 //! Per-second series of everything the log counts.
 
-use reprise_model::session::Product;
 use reprise_model::series::Series;
+use reprise_model::session::Product;
 
 use crate::log::{Count, Log};
 

@@ -75,7 +75,8 @@ impl Settings {
             max_per_product: self.max_per_product.max(1),
             min_s,
             max_s,
-            preferred_max_s: within(self.preferred_max_s, fallback.preferred_max_s, min_s, max_s).max(min_s),
+            preferred_max_s: within(self.preferred_max_s, fallback.preferred_max_s, min_s, max_s)
+                .max(min_s),
             weights: self.weights.clamped(),
             order_lag_prior_s: within(
                 self.order_lag_prior_s,

@@ -19,7 +19,7 @@ const ROUNDS: usize = 14;
 /// A word is learned from where it occurs at least so often.
 const LEAST: usize = 4;
 
-/// Comments that weigh less count as nothing.
+/// Comments that weigh less than this share of the heaviest count as nothing.
 const LEAST_WEIGHT: f64 = 0.03;
 
 /// Greetings: words that come almost only in the first so many seconds.
@@ -48,7 +48,9 @@ pub(crate) fn weights(comments: &[Comment], seconds: usize) -> Vec<f64> {
     }
     let long_enough = seconds as f64 > 4.0 * GREETING_S;
     let greeting: Vec<bool> = (0..count)
-        .map(|w| long_enough && occurrences[w] >= 10.0 && early[w] > GREETING_SHARE * occurrences[w])
+        .map(|w| {
+            long_enough && occurrences[w] >= 10.0 && early[w] > GREETING_SHARE * occurrences[w]
+        })
         .collect();
 
     let at: Vec<usize> = live.iter().map(|&i| comments[i].at_s as usize).collect();
@@ -61,11 +63,8 @@ pub(crate) fn weights(comments: &[Comment], seconds: usize) -> Vec<f64> {
         let (mut quick_total, mut slow_total) = (0.0, 0.0);
         let mut next = vec![0.0; live.len()];
         for k in 0..live.len() {
-            let (quick, slow) = if round == 0 {
-                rates.excess(at[k])
-            } else {
-                rates.without(at[k], reaction[k])
-            };
+            let (quick, slow) =
+                if round == 0 { rates.excess(at[k]) } else { rates.without(at[k], reaction[k]) };
             let (quick, slow) = (quick * ratio[k], slow);
             next[k] = if quick + slow > 0.0 { quick / (quick + slow) } else { 0.5 };
         }
@@ -97,11 +96,13 @@ pub(crate) fn weights(comments: &[Comment], seconds: usize) -> Vec<f64> {
         }
     }
     let share = (reaction.iter().sum::<f64>() / reaction.len() as f64).clamp(0.01, 0.9);
+    let weight: Vec<f64> =
+        ratio.iter().map(|ratio| share * ratio / (share * ratio + 1.0 - share)).collect();
+    let heaviest = weight.iter().copied().fold(0.0, f64::max);
     let (mut first, mut second) = (0.0, 0.0);
     for k in 0..live.len() {
-        let weight = share * ratio[k] / (share * ratio[k] + 1.0 - share);
         // Plain chatter is left out altogether: it says nothing and takes time.
-        let weight = if weight < LEAST_WEIGHT { 0.0 } else { weight };
+        let weight = if weight[k] < LEAST_WEIGHT * heaviest { 0.0 } else { weight[k] };
         out[live[k]] = weight;
         first += weight;
         second += weight * weight;
@@ -211,9 +212,11 @@ fn features(comments: &[Comment], live: &[usize]) -> Features {
 /// Words of a text; pairs of letters where the script puts no space between words.
 fn words(text: &str) -> Vec<String> {
     let mut out = Vec::new();
-    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12) {
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12)
+    {
         let letters: Vec<char> = word.chars().collect();
-        let spaceless = letters.iter().any(|&c| c >= '\u{2e80}' || ('\u{e00}'..'\u{1100}').contains(&c));
+        let spaceless =
+            letters.iter().any(|&c| c >= '\u{2e80}' || ('\u{e00}'..'\u{1100}').contains(&c));
         if spaceless && letters.len() > 2 {
             out.extend(letters.windows(2).take(24).map(|pair| pair.iter().collect::<String>()));
         } else {
@@ -245,8 +248,9 @@ mod tests {
 
     #[test]
     fn words_that_come_in_bursts_weigh_more() {
-        let mut comments: Vec<Comment> =
-            (0..1800).map(|i| comment(f64::from(i) * 2.0, ["nice", "hello"][i as usize % 2])).collect();
+        let mut comments: Vec<Comment> = (0..1800)
+            .map(|i| comment(f64::from(i) * 2.0, ["nice", "hello"][i as usize % 2]))
+            .collect();
         for burst in [600.0, 1400.0, 2200.0, 3000.0] {
             comments.extend((0..20).map(|i| comment(burst + f64::from(i), "just bought")));
         }
@@ -259,6 +263,11 @@ mod tests {
                 .collect();
             of.iter().sum::<f64>() / of.len() as f64
         };
-        assert!(mean("just bought") > 0.8 && mean("nice") < 0.2, "{} {}", mean("just bought"), mean("nice"));
+        assert!(
+            mean("just bought") > 0.8 && mean("nice") < 0.2,
+            "{} {}",
+            mean("just bought"),
+            mean("nice")
+        );
     }
 }

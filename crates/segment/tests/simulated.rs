@@ -29,7 +29,8 @@ fn run(name: &str, audience: f64, change: impl Fn(&mut Recipe)) -> Summary {
         let found = session.segment(&Settings::default());
         scores.push(score(&truth, &spans(&found), 10));
         let lag = found.lag.iter().find(|lag| lag.signal == Signal::Orders);
-        let error_s = lag.map_or(99.0, |lag| lag.lag_s.seconds() - recipe.delay_s - recipe.order_lag_s);
+        let error_s =
+            lag.map_or(99.0, |lag| lag.lag_s.seconds() - recipe.delay_s - recipe.order_lag_s);
         near += f64::from(u8::from(error_s.abs() <= 8.0));
     }
     let mean = |part: fn(&Score) -> f64| {
@@ -45,7 +46,11 @@ fn run(name: &str, audience: f64, change: impl Fn(&mut Recipe)) -> Summary {
     };
     println!(
         "{name} {audience}: captured {:.3} precision {:.2} f1 {:.2} start {:.1} s lag within 8 s {:.2}",
-        summary.captured, summary.precision, summary.f1, summary.start_error_s, summary.lag_within_8_s
+        summary.captured,
+        summary.precision,
+        summary.f1,
+        summary.start_error_s,
+        summary.lag_within_8_s
     );
     summary
 }
@@ -94,11 +99,22 @@ fn nothing_happens() {
             });
             let found = session.segment(&Settings::default());
             for m in found.moments.iter().filter(|m| m.confident) {
-                println!("{seed}: {} {:?} {:?} orders {}", m.span.start, m.product_ids, m.reasons.iter().map(|r| (r.signal, r.observed, r.expected)).collect::<Vec<_>>(), m.attributed.orders);
+                println!(
+                    "{seed}: {} {:?} {:?} orders {}",
+                    m.span.start,
+                    m.product_ids,
+                    m.reasons
+                        .iter()
+                        .map(|r| (r.signal, r.observed, r.expected))
+                        .collect::<Vec<_>>(),
+                    m.attributed.orders
+                );
             }
             confident += usize::from(found.moments.iter().any(|m| m.confident));
         }
-        println!("pins {pins}: {confident} of 100 sessions without a burst have a confident moment");
+        println!(
+            "pins {pins}: {confident} of 100 sessions without a burst have a confident moment"
+        );
         assert!(confident <= 5, "{confident}");
     }
 }

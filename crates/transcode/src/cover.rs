@@ -21,10 +21,9 @@ pub fn pick_cover(evidence: &Evidence, clip: Span) -> MediaTime {
         .map(|sample| {
             let into = (sample.time - clip.start).seconds() / length.max(0.1);
             let light = f64::from(sample.luma - 110.0).abs() / 110.0;
-            let after_cut = cuts
-                .iter()
-                .any(|&cut| cut <= sample.time && (sample.time - cut).seconds() < 0.3);
-            let place = if into < 0.05 || into > 0.66 { 1.0 } else { 0.0 };
+            let after_cut =
+                cuts.iter().any(|&cut| cut <= sample.time && (sample.time - cut).seconds() < 0.3);
+            let place = if (0.05..=0.66).contains(&into) { 0.0 } else { 1.0 };
             let cost = f64::from(sample.change) * 0.5
                 + light
                 + place

@@ -9,4 +9,6 @@ mod window;
 pub use cover::{jpeg, pick_cover};
 pub use profile::{DEFAULT_PROFILE, Profile};
 pub use trim::{Avoid, Trim, TrimInput, TrimRefusal, TrimSettings, trim};
-pub use window::{CutClip, Decoded, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window};
+pub use window::{
+    CutClip, Decoded, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window,
+};

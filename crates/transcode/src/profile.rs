@@ -28,7 +28,8 @@ impl Profile {
         })?;
         let fault = if settings.gop_s <= 0.0 || settings.gop_s > 60.0 {
             Some("gop_s must lie above 0 and at 60 at most")
-        } else if settings.short_side_max < 720 || settings.long_side_max < settings.short_side_max {
+        } else if settings.short_side_max < 720 || settings.long_side_max < settings.short_side_max
+        {
             Some("short_side_max must be 720 or more, and long_side_max not below it")
         } else if !(1.0..=240.0).contains(&settings.fps_max) {
             Some("fps_max must lie between 1 and 240")

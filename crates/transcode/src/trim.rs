@@ -144,8 +144,7 @@ fn faults(input: &TrimInput<'_>) -> Vec<Avoid> {
         input.avoid.iter().filter(|avoid| avoid.span.overlaps(input.window)).cloned().collect();
     let mut add = |spans: Vec<Span>, rule: RuleId, what: &str| {
         for span in spans {
-            let detail =
-                format!("{what} for {:.2} s at {}", span.seconds(), span.start);
+            let detail = format!("{what} for {:.2} s at {}", span.seconds(), span.start);
             faults.push(Avoid { span, rule, detail });
         }
     };
@@ -251,18 +250,12 @@ fn notes(
             b => format!("{b:.2} s after the moment's edge"),
         }
     };
-    let place = |in_pause| {
-        match (input.evidence.has_sound(), in_pause) {
-            (false, _) => ", the recording has no sound",
-            (true, true) => ", in a pause",
-            (true, false) => ", in no pause: none was near",
-        }
+    let place = |in_pause| match (input.evidence.has_sound(), in_pause) {
+        (false, _) => ", the recording has no sound",
+        (true, true) => ", in a pause",
+        (true, false) => ", in no pause: none was near",
     };
-    notes.push(format!(
-        "in-point {}{}",
-        moved(span.start, input.moment.start),
-        place(from_pause)
-    ));
+    notes.push(format!("in-point {}{}", moved(span.start, input.moment.start), place(from_pause)));
     notes.push(format!("out-point {}{}", moved(span.end, input.moment.end), place(to_pause)));
     for fault in faults.iter().filter(|fault| fault.span.overlaps(input.moment)) {
         notes.push(format!("cut away from {}: {}", fault.rule, fault.detail));
@@ -279,7 +272,10 @@ fn refusal(input: &TrimInput<'_>, faults: &[Avoid], min_s: f64) -> TrimRefusal {
     match worst.or(faults.first()) {
         Some(fault) => TrimRefusal {
             rule: fault.rule,
-            detail: format!("{}; no {min_s:.0} s of the moment are left without a fault", fault.detail),
+            detail: format!(
+                "{}; no {min_s:.0} s of the moment are left without a fault",
+                fault.detail
+            ),
             time: Some(fault.span.start),
         },
         None => TrimRefusal {

@@ -82,7 +82,10 @@ pub struct Decoded {
 ///
 /// # Errors
 /// As [`look`] and [`encode_clip`].
-pub fn run_window(source: Arc<dyn ByteSource>, request: &WindowRequest<'_>) -> Result<WindowOutcome> {
+pub fn run_window(
+    source: Arc<dyn ByteSource>,
+    request: &WindowRequest<'_>,
+) -> Result<WindowOutcome> {
     let (span, notes, seen) = if request.exact {
         (request.moment, Vec::new(), None)
     } else {

@@ -73,7 +73,12 @@ impl ClipContext<'_> {
         Ok((key, outcome))
     }
 
-    fn kept(&self, key: &str, moment: &Moment, products: &[&Product]) -> Result<Option<ClipOutcome>> {
+    fn kept(
+        &self,
+        key: &str,
+        moment: &Moment,
+        products: &[&Product],
+    ) -> Result<Option<ClipOutcome>> {
         let Some(kept) = self.folder.stage_get::<ClipOutcome>(STAGE, key)? else { return Ok(None) };
         let (folder, clip) = match &kept {
             ClipOutcome::Shipped(clip) => (ClipFolder::Shipped, clip),
@@ -82,7 +87,9 @@ impl ClipContext<'_> {
             }
             _ => return Ok(Some(kept)),
         };
-        let Some(whole) = self.folder.clip_is_whole(folder, &clip.clip_id)? else { return Ok(None) };
+        let Some(whole) = self.folder.clip_is_whole(folder, &clip.clip_id)? else {
+            return Ok(None);
+        };
         let mut wanted = whole.clone();
         self.describe(&mut wanted, moment, products);
         if wanted != whole {
@@ -248,9 +255,8 @@ impl ClipContext<'_> {
     fn avoid(&self) -> Vec<Avoid> {
         let mut avoid: Vec<Avoid> = self.recordings.faults.iter().filter_map(avoid_fault).collect();
         let timeline = &self.recordings.timeline;
-        let margin = MediaDuration::from_seconds(
-            self.options.policy.compliance.violation_margin_s + 0.1,
-        );
+        let margin =
+            MediaDuration::from_seconds(self.options.policy.compliance.violation_margin_s + 0.1);
         let mut rehearsal = None;
         for event in &self.session.log.events {
             let at = timeline.media_time(event.at);
@@ -402,22 +408,28 @@ pub fn source_facts<'a>(file: &'a crate::OpenRecording, cut: &'a CutClip) -> Sou
 
 /// The verdict that a rejected clip is rejected for, and its words.
 pub fn rejection(clip: &Clip) -> (RuleId, String, Option<MediaDuration>) {
-    let basic = |outcome| {
-        clip.verdicts.iter().find(|v| v.tier == Tier::Basic && v.verdict == outcome)
-    };
+    let basic =
+        |outcome| clip.verdicts.iter().find(|v| v.tier == Tier::Basic && v.verdict == outcome);
     match basic(Outcome::Fail).or_else(|| basic(Outcome::Unknown)) {
         Some(verdict) => (
             verdict.rule,
             verdict.detail.clone(),
             verdict.evidence.first().map(|e| e.clip_start_s - reprise_model::MediaTime::ZERO),
         ),
-        None => (RuleId::LiveGenuine, "no rule is to blame; this is a defect of Reprise".to_owned(), None),
+        None => (
+            RuleId::LiveGenuine,
+            "no rule is to blame; this is a defect of Reprise".to_owned(),
+            None,
+        ),
     }
 }
 
 fn avoid_fault(fault: &Fault) -> Option<Avoid> {
     let rule = match fault.kind {
-        FaultKind::Gap | FaultKind::PictureGap | FaultKind::ClockJump | FaultKind::Corrupt
+        FaultKind::Gap
+        | FaultKind::PictureGap
+        | FaultKind::ClockJump
+        | FaultKind::Corrupt
         | FaultKind::Lag => RuleId::VideoLag,
         FaultKind::SoundGap | FaultKind::Muted => RuleId::AudioDropout,
         FaultKind::Freeze => RuleId::VideoFreeze,
@@ -448,7 +460,9 @@ fn failure_pictures(verdicts: &mut [Verdict], cut: &CutClip) -> Result<Vec<(Stri
                 return Ok(pictures);
             }
             let middle = evidence.clip_start_s
-                + MediaDuration::from_flicks((evidence.clip_end_s - evidence.clip_start_s).flicks() / 2);
+                + MediaDuration::from_flicks(
+                    (evidence.clip_end_s - evidence.clip_start_s).flicks() / 2,
+                );
             let name = format!("{}-{}.jpg", verdict.rule, pictures.len() + 1);
             let picture = picture_at(source.clone(), &cut.decoded.info, middle)?;
             evidence.picture = Some(format!("evidence/{name}"));

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use reprise_ingest::{EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve};
+use reprise_ingest::{
+    EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
+};
 use reprise_media::{FileSource, probe};
 use reprise_model::outcome::EventsSummary;
 use reprise_model::{MediaDuration, Result, Span, WallTime};
@@ -33,11 +35,9 @@ impl OpenSession {
                     .collect::<Result<_>>()?;
                 read_events(&paths, entry.bad_line_share_max)?
             }
-            None => EventLog {
-                events: Vec::new(),
-                summary: EventsSummary::default(),
-                digest: [0; 32],
-            },
+            None => {
+                EventLog { events: Vec::new(), summary: EventsSummary::default(), digest: [0; 32] }
+            }
         };
         Ok(Self { loaded, log })
     }
@@ -89,11 +89,7 @@ pub fn segment_session(path: &Path, settings: &Settings) -> Result<SegmentResult
                 probe(FileSource::open(&file)?)?.duration
             }
         };
-        parts.push(MeasuredPart {
-            uri: entry.uri.clone(),
-            started_at: entry.started_at,
-            duration,
-        });
+        parts.push(MeasuredPart { uri: entry.uri.clone(), started_at: entry.started_at, duration });
     }
     let timeline = Timeline::build(&parts)?;
     let segmentation =

@@ -9,9 +9,7 @@ use reprise_checks::{
 use reprise_ingest::{MeasuredPart, Timeline};
 use reprise_media::{FileSource, WindowOptions, look};
 use reprise_model::clip::Clip;
-use reprise_model::{
-    Error, Grade, Kind, MediaDuration, MediaTime, Result, RuleId, Span, Verdict,
-};
+use reprise_model::{Error, Grade, Kind, MediaDuration, MediaTime, Result, RuleId, Span, Verdict};
 use reprise_transcode::{Decoded, WindowOutcome, WindowRequest, decode_clip, run_window};
 use serde::Serialize;
 
@@ -118,12 +116,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let store = reprise_store::FolderStore::open(folder)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let key = reprise_store::Key::new(name)?;
-    reprise_store::ObjectStore::put(
-        &store,
-        &key,
-        bytes,
-        reprise_store::PutOptions::for_key(&key),
-    )
+    reprise_store::ObjectStore::put(&store, &key, bytes, reprise_store::PutOptions::for_key(&key))
 }
 
 /// What to check.

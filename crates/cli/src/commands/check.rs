@@ -13,7 +13,9 @@ use crate::settings::PipelineArgs;
 ///
 /// Rules that need the recording or the session are `unknown` without them.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  reprise check clip.mp4 --session session.toml --source live.flv --at 4:17")]
+#[command(
+    after_help = "Example:\n  reprise check clip.mp4 --session session.toml --source live.flv --at 4:17"
+)]
 pub struct Args {
     /// The clip
     clip: PathBuf,
@@ -35,14 +37,16 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let source = match (&args.source, &args.at) {
         (Some(source), Some(at)) => {
             let at = MediaTime::parse_clock(at).ok_or_else(|| {
-                Error::new(Kind::Usage, format!("--at: `{at}` is no time; write seconds or h:mm:ss"))
+                Error::new(
+                    Kind::Usage,
+                    format!("--at: `{at}` is no time; write seconds or h:mm:ss"),
+                )
             })?;
             Some((source.clone(), at))
         }
         _ => None,
     };
-    let request =
-        CheckRequest { clip: args.clip.clone(), session: args.session.clone(), source };
+    let request = CheckRequest { clip: args.clip.clone(), session: args.session.clone(), source };
     let result = reprise_worker::check(&request, &options)?;
     output::say(&format!(
         "{}: {}x{}, {:.2} pictures a second, {}",

@@ -10,7 +10,9 @@ use super::Cli;
 
 /// Print completions for a shell
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  reprise completions bash > ~/.local/share/bash-completion/completions/reprise")]
+#[command(
+    after_help = "Example:\n  reprise completions bash > ~/.local/share/bash-completion/completions/reprise"
+)]
 pub struct Args {
     /// Which shell
     shell: Shell,

@@ -13,7 +13,9 @@ use crate::settings::PipelineArgs;
 ///
 /// Each clip goes to DIR as NAME-01.mp4, with its metadata (NAME-01.json) and cover beside it.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  reprise cut live.flv --window 1:05-1:32.5 --window 600-630 --out clips")]
+#[command(
+    after_help = "Example:\n  reprise cut live.flv --window 1:05-1:32.5 --window 600-630 --out clips"
+)]
 pub struct Args {
     /// Recording (MP4, MOV, FLV, MPEG-TS, MKV, WebM)
     recording: PathBuf,

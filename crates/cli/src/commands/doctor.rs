@@ -48,7 +48,13 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
         ("avenc_aac", "apt-get install gstreamer1.0-libav gstreamer1.0-tools"),
     ] {
         let present = has_element(element);
-        add(format!("element {element}"), "quick post edit (not in this version)", false, present, package);
+        add(
+            format!("element {element}"),
+            "quick post edit (not in this version)",
+            false,
+            present,
+            package,
+        );
     }
     add(
         "speech model".to_owned(),
@@ -64,9 +70,7 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
             (false, false) => "absent ",
         };
         let how = if finding.present { "" } else { finding.how_to_get };
-        output::say(
-            format!("{state} {}: {}. {how}", finding.name, finding.needed_for).trim_end(),
-        );
+        output::say(format!("{state} {}: {}. {how}", finding.name, finding.needed_for).trim_end());
     }
     if json {
         output::json(&findings)?;

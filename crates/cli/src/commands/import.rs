@@ -6,7 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use reprise_ingest::import::{DateOrder, ImportKind, ImportOptions, ImportReport, import, write_log};
+use reprise_ingest::import::{
+    DateOrder, ImportKind, ImportOptions, ImportReport, import, write_log,
+};
 use reprise_ingest::load_session;
 use reprise_model::{Currency, Error, Kind, MediaDuration, Result, WallTime};
 
@@ -74,7 +76,8 @@ fn wall_time(text: &str) -> Result<WallTime, String> {
 }
 
 fn currency(text: &str) -> Result<Currency, String> {
-    Currency::parse(text).ok_or_else(|| format!("`{text}` is no currency code; write three letters"))
+    Currency::parse(text)
+        .ok_or_else(|| format!("`{text}` is no currency code; write three letters"))
 }
 
 fn column(text: &str) -> Result<(String, String), String> {
@@ -149,7 +152,8 @@ fn user_key(path: Option<&Path>) -> Result<[u8; 32]> {
     };
     let fail = |error| Error::io(path.display().to_string(), error);
     let wrong = || {
-        Error::new(Kind::Malformed, "must hold exactly 32 bytes").in_file(path.display().to_string())
+        Error::new(Kind::Malformed, "must hold exactly 32 bytes")
+            .in_file(path.display().to_string())
     };
     match std::fs::read(&path) {
         Ok(bytes) => return bytes.try_into().map_err(|_| wrong()),

@@ -119,13 +119,11 @@ fn say(document: &Document) {
         output::say(&format!("{} packets could not be decoded", document.damaged_packets));
     }
     for fault in &info.faults {
-        output::say(&format!(
-            "fault {} to {}: {}",
-            fault.span.start, fault.span.end, fault.detail
-        ));
+        output::say(&format!("fault {} to {}: {}", fault.span.start, fault.span.end, fault.detail));
     }
     if info.faults.is_empty() && document.damaged_packets == 0 {
-        let how = if document.decoded { "all of it was decoded" } else { "not decoded; --decode does" };
+        let how =
+            if document.decoded { "all of it was decoded" } else { "not decoded; --decode does" };
         output::say(&format!("no faults found ({how})"));
     }
 }

@@ -16,11 +16,16 @@ use reprise_model::Result;
 
 /// Turns recorded LIVE shopping sessions into highlight clips that are ready to post.
 #[derive(Parser, Debug)]
-#[command(name = "reprise", version, about, after_help = "\
+#[command(
+    name = "reprise",
+    version,
+    about,
+    after_help = "\
 Start with `reprise run session.toml --out clips`. The manifest names the recording, the event log and
 the products; README.md shows one. Exit codes: 0 done, 64 wrong call, 65 bad input, 66 input missing,
 69 something needed is not installed, 70 a defect of Reprise, 74 reading or writing failed, 75 try again.
-A clip that is rejected is no error.")]
+A clip that is rejected is no error."
+)]
 pub struct Cli {
     /// Print the result as one JSON document on standard output
     #[arg(long, global = true)]

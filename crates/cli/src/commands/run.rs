@@ -33,8 +33,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let mut options = args.pipeline.options()?;
     options.keep_rejected = args.keep_rejected;
     let store = Arc::from(reprise_store::open(&args.out)?);
-    let result =
-        super::runtime()?.block_on(reprise_worker::run(&args.session, store, options))?;
+    let result = super::runtime()?.block_on(reprise_worker::run(&args.session, store, options))?;
     if json {
         output::json(&result.outcome)?;
     }

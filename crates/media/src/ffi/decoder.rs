@@ -33,13 +33,19 @@ impl Decoder {
         let codec_name = stream.codec();
         // SAFETY: finds a static; copies the parameters into a fresh context.
         unsafe {
-            let codec = av::avcodec_find_decoder((*stream.parameters()).codec_id);
+            let codec = av::avcodec_find_decoder(stream.parameters().codec_id);
             if codec.is_null() {
-                return fail(Kind::Unsupported, format!("no decoder for `{codec_name}` is installed"));
+                return fail(
+                    Kind::Unsupported,
+                    format!("no decoder for `{codec_name}` is installed"),
+                );
             }
             let name = std::ffi::CStr::from_ptr((*codec).name).to_string_lossy();
             if !DECODERS.split(',').any(|known| known == name) {
-                return fail(Kind::Unsupported, format!("`{codec_name}` is not read; convert it to H.264 and AAC"));
+                return fail(
+                    Kind::Unsupported,
+                    format!("`{codec_name}` is not read; convert it to H.264 and AAC"),
+                );
             }
             let context = av::avcodec_alloc_context3(codec);
             if context.is_null() {

@@ -88,7 +88,9 @@ impl Encoder {
             if codec.is_null() {
                 return Err(Error::new(
                     Kind::Unavailable,
-                    format!("the encoder `{name}` is not installed; `reprise doctor` says how to get it"),
+                    format!(
+                        "the encoder `{name}` is not installed; `reprise doctor` says how to get it"
+                    ),
                 ));
             }
             let context = av::avcodec_alloc_context3(codec);
@@ -104,7 +106,11 @@ impl Encoder {
         // SAFETY: a context that was filled in.
         let code = unsafe { av::avcodec_open2(self.context, codec, &mut options.0) };
         if code < 0 {
-            return Err(error(Kind::Unavailable, &format!("the encoder `{name}` does not start"), code));
+            return Err(error(
+                Kind::Unavailable,
+                &format!("the encoder `{name}` does not start"),
+                code,
+            ));
         }
         match options.unused() {
             Some(key) => Err(Error::new(
@@ -129,7 +135,10 @@ impl Encoder {
     /// Samples a frame of sound must have, but the last.
     pub fn frame_size(&self) -> usize {
         // SAFETY: a plain field.
-        usize::try_from(unsafe { (*self.context).frame_size }).ok().filter(|&n| n > 0).unwrap_or(1024)
+        usize::try_from(unsafe { (*self.context).frame_size })
+            .ok()
+            .filter(|&n| n > 0)
+            .unwrap_or(1024)
     }
 
     /// Gives it a frame, or `None` to drain it.

@@ -13,7 +13,11 @@ impl Packet {
     pub fn new() -> Result<Self> {
         // SAFETY: allocates.
         let packet = unsafe { av::av_packet_alloc() };
-        if packet.is_null() { Err(Error::new(Kind::Limit, "out of memory")) } else { Ok(Self(packet)) }
+        if packet.is_null() {
+            Err(Error::new(Kind::Limit, "out of memory"))
+        } else {
+            Ok(Self(packet))
+        }
     }
     /// For libav.
     pub fn as_ptr(&self) -> *mut av::AVPacket {
@@ -101,7 +105,11 @@ impl Frame {
     pub fn new() -> Result<Self> {
         // SAFETY: allocates.
         let frame = unsafe { av::av_frame_alloc() };
-        if frame.is_null() { Err(Error::new(Kind::Limit, "out of memory")) } else { Ok(Self(frame)) }
+        if frame.is_null() {
+            Err(Error::new(Kind::Limit, "out of memory"))
+        } else {
+            Ok(Self(frame))
+        }
     }
 
     /// A run of planar float sound of `samples` a channel, zeroed.
@@ -135,7 +143,11 @@ impl Frame {
     pub fn share(&self) -> Result<Self> {
         // SAFETY: counts a reference.
         let frame = unsafe { av::av_frame_clone(self.0) };
-        if frame.is_null() { Err(Error::new(Kind::Limit, "out of memory")) } else { Ok(Self(frame)) }
+        if frame.is_null() {
+            Err(Error::new(Kind::Limit, "out of memory"))
+        } else {
+            Ok(Self(frame))
+        }
     }
 
     /// Best guess at when it is shown or heard.
@@ -186,8 +198,7 @@ impl Frame {
 
     /// Whether the decoder concealed damage in it.
     pub fn is_corrupt(&self) -> bool {
-        self.inner().flags & av::AV_FRAME_FLAG_CORRUPT != 0
-            || self.inner().decode_error_flags != 0
+        self.inner().flags & av::AV_FRAME_FLAG_CORRUPT != 0 || self.inner().decode_error_flags != 0
     }
 
     /// Samples a channel.

@@ -92,7 +92,7 @@ impl Input {
                 return Err(Error::new(Kind::Limit, "out of memory"));
             }
             (*context).pb = io.context();
-            (*context).flags |= av::AVFMT_FLAG_CUSTOM_IO as i32;
+            (*context).flags |= av::AVFMT_FLAG_CUSTOM_IO;
             (*context).max_analyze_duration = 10_000_000;
             (*context).probesize = i64::from(PROBE_BYTES);
             let mut options = Options::new(&[
@@ -100,8 +100,7 @@ impl Input {
                 ("protocol_whitelist", "none"),
                 ("max_streams", &MAX_STREAMS.to_string()),
             ]);
-            let code =
-                av::avformat_open_input(&mut context, c"".as_ptr(), probed, &mut options.0);
+            let code = av::avformat_open_input(&mut context, c"".as_ptr(), probed, &mut options.0);
             if code < 0 {
                 let cause = io.take_failure();
                 let what = format!("the {format} file is damaged, its header cannot be read");
@@ -166,9 +165,8 @@ impl Input {
     /// The best stream of a kind, as libav ranks them.
     pub fn best(&self, kind: av::AVMediaType) -> Option<usize> {
         // SAFETY: an opened context.
-        let index = unsafe {
-            av::av_find_best_stream(self.context, kind, -1, -1, std::ptr::null_mut(), 0)
-        };
+        let index =
+            unsafe { av::av_find_best_stream(self.context, kind, -1, -1, std::ptr::null_mut(), 0) };
         usize::try_from(index).ok()
     }
 
@@ -214,7 +212,7 @@ impl Input {
         let target = at.ticks(base.num, base.den);
         // SAFETY: an opened context; the stream exists.
         let code = unsafe {
-            av::av_seek_frame(self.context, stream as i32, target, av::AVSEEK_FLAG_BACKWARD as i32)
+            av::av_seek_frame(self.context, stream as i32, target, av::AVSEEK_FLAG_BACKWARD)
         };
         self.check_io()?;
         Ok(code >= 0)
@@ -233,7 +231,7 @@ impl Input {
                     at.ticks(base.num, base.den),
                     0,
                     0,
-                    av::AVINDEX_KEYFRAME as i32,
+                    av::AVINDEX_KEYFRAME,
                 );
             }
         }
@@ -279,7 +277,7 @@ impl Stream<'_> {
 
     /// Whether it is a still picture attached to the file.
     pub fn is_cover(&self) -> bool {
-        self.raw.disposition & av::AV_DISPOSITION_ATTACHED_PIC as i32 != 0
+        self.raw.disposition & av::AV_DISPOSITION_ATTACHED_PIC != 0
     }
 
     /// Name of its coding, such as `h264`.

@@ -32,7 +32,7 @@ impl Muxer {
                 return Err(error(Kind::Unavailable, "no MP4 writer is installed", code));
             }
             (*context).pb = io.context();
-            (*context).flags |= (av::AVFMT_FLAG_CUSTOM_IO | av::AVFMT_FLAG_BITEXACT) as i32;
+            (*context).flags |= av::AVFMT_FLAG_CUSTOM_IO | av::AVFMT_FLAG_BITEXACT;
             let muxer = Self { context, io: Some(io) };
             for encoder in encoders {
                 let stream = av::avformat_new_stream(context, std::ptr::null());
@@ -58,7 +58,12 @@ impl Muxer {
     }
 
     /// Writes a packet of the stream's encoder; order between streams is the muxer's business.
-    pub fn write(&mut self, packet: &mut Packet, stream: usize, from: av::AVRational) -> Result<()> {
+    pub fn write(
+        &mut self,
+        packet: &mut Packet,
+        stream: usize,
+        from: av::AVRational,
+    ) -> Result<()> {
         // SAFETY: the stream exists; the packet's bytes are taken over.
         let code = unsafe {
             let to = (**(*self.context).streams.add(stream)).time_base;

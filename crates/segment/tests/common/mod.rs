@@ -167,9 +167,5 @@ pub fn score(truth: &Truth, moments: &[(f64, f64)], k: usize) -> Score {
 
 /// The spans of the moments, best first, in seconds.
 pub fn spans(segmentation: &Segmentation) -> Vec<(f64, f64)> {
-    segmentation
-        .moments
-        .iter()
-        .map(|m| (m.span.start.seconds(), m.span.end.seconds()))
-        .collect()
+    segmentation.moments.iter().map(|m| (m.span.start.seconds(), m.span.end.seconds())).collect()
 }

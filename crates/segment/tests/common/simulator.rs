@@ -159,7 +159,8 @@ pub fn simulate(recipe: &Recipe, seed: u64) -> (Session, Truth) {
         recipe.audience * (rise + bump)
     };
     let products = 8 + random.below(8);
-    let prices: Vec<f64> = (0..products).map(|_| 20.0 * (0.7 * random.normal()).exp() + 2.0).collect();
+    let prices: Vec<f64> =
+        (0..products).map(|_| 20.0 * (0.7 * random.normal()).exp() + 2.0).collect();
     let zero = WallTime::parse("2026-11-20T12:00:03Z").unwrap();
     let mut maker = Maker { zero, events: Vec::new(), orders: 0, prices };
 
@@ -171,7 +172,8 @@ pub fn simulate(recipe: &Recipe, seed: u64) -> (Session, Truth) {
             break;
         }
         let product = random.below(products);
-        let start_s = at_s + (random.between(0.3, 0.7) * length_s).min(length_s - peak_s - 2.0).max(5.0);
+        let start_s =
+            at_s + (random.between(0.3, 0.7) * length_s).min(length_s - peak_s - 2.0).max(5.0);
         let end_s = start_s + peak_s;
         if recipe.pins {
             maker.events.push((at_s, EventKind::Pin { product_id: format!("p{product:03}") }));
