@@ -171,6 +171,10 @@ fn mutated_files_are_answered() {
             "2",
             "-vf",
             "scale=180:320",
+            "-c:v",
+            "libx264",
+            "-c:a",
+            "aac",
             "-preset",
             "ultrafast",
         ];

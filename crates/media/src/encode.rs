@@ -127,11 +127,10 @@ pub fn encode_clip(
     let slack =
         MediaDuration::from_flicks(video.picture_duration().flicks().max(tick.flicks()) * 2);
     let window = Span::new((wanted.start - slack).max(MediaTime::ZERO), wanted.end + slack);
-    let sound = sound_format(info).map(|(sample_rate, channels)| Sound {
-        sample_rate,
-        start: window.start,
-        planes: vec![Vec::new(); channels],
-    });
+    let sound = match sound_format(info) {
+        Some((sample_rate, channels)) => Some(Sound::new(sample_rate, channels, settings)?),
+        None => None,
+    };
     let mut job = Job {
         wanted: wanted.start,
         near: video.picture_duration(),
@@ -189,11 +188,75 @@ fn output_rate(video: &VideoInfo, fps_max: f64) -> (i32, i32) {
     (video.rate.0, video.rate.1 * divisor)
 }
 
+/// The clip's sound on its way into the encoder: what is whole is encoded and dropped.
 struct Sound {
+    encoder: Encoder,
+    packets: Vec<Packet>,
     sample_rate: u32,
-    /// Where the first collected sample lies.
-    start: MediaTime,
+    /// Samples of the clip.
+    total: i64,
+    /// Samples encoded so far.
+    done: i64,
+    /// What follows them, silence where nothing came yet.
     planes: Vec<Vec<f32>>,
+}
+
+impl Sound {
+    fn new(sample_rate: u32, channels: usize, settings: &EncodeSettings) -> Result<Self> {
+        let encoder = Encoder::sound(&SoundSettings {
+            encoder: &settings.audio_encoder,
+            sample_rate,
+            channels,
+            bit_rate: settings.audio_bit_rate,
+        })?;
+        let planes = vec![Vec::new(); channels];
+        Ok(Self { encoder, packets: Vec::new(), sample_rate, total: 0, done: 0, planes })
+    }
+
+    /// Places a run at `at` samples into the clip, and encodes the frames before its end.
+    fn push(&mut self, at: i64, samples: &[Vec<f32>]) -> Result<()> {
+        for (plane, samples) in self.planes.iter_mut().zip(samples) {
+            place(plane, at - self.done, samples);
+        }
+        self.encode(false)
+    }
+
+    /// Encodes whole frames, or with `last` all that the clip is long, then silence.
+    fn encode(&mut self, last: bool) -> Result<()> {
+        let size = self.encoder.frame_size();
+        if last {
+            let rest = usize::try_from(self.total - self.done).unwrap_or(0);
+            for plane in &mut self.planes {
+                plane.resize(rest, 0.0);
+            }
+        }
+        while self.done < self.total {
+            let held = self.planes.first().map_or(0, Vec::len);
+            let left = usize::try_from(self.total - self.done).unwrap_or(0);
+            let count = size.min(left);
+            if held < count || (count < size && !last) {
+                break;
+            }
+            let mut frame = Frame::sound(count, self.sample_rate, self.planes.len())?;
+            for (channel, plane) in self.planes.iter_mut().enumerate() {
+                frame.channel_mut(channel).copy_from_slice(&plane[..count]);
+                plane.drain(..count);
+            }
+            frame.set_stamp(self.done);
+            self.encoder.send(Some(&frame))?;
+            collect(&mut self.encoder, &mut self.packets, size as i64)?;
+            self.done += count as i64;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, total: i64) -> Result<()> {
+        self.total = total;
+        self.encode(true)?;
+        self.encoder.send(None)?;
+        let size = self.encoder.frame_size() as i64;
+        collect(&mut self.encoder, &mut self.packets, size)
+    }
 }
 
 struct Job<'a, 'o> {
@@ -213,9 +276,10 @@ struct Job<'a, 'o> {
     sound: Option<Sound>,
     observer: Option<&'o mut dyn Observer>,
     /// Sound that came before the start was known.
-    waiting_sound: Vec<(MediaTime, u32, Vec<Vec<f32>>)>,
+    waiting_sound: Vec<SoundRun>,
     wanted_stills: Vec<MediaTime>,
-    stills: Vec<Still>,
+    /// Shared, not copied; made into stills once the encoder is gone.
+    stills: Vec<(Frame, MediaTime)>,
     size: (usize, usize),
 }
 
@@ -245,17 +309,9 @@ impl Sink for Job<'_, '_> {
     }
 
     fn sound(&mut self, run: &SoundRun) -> Result<()> {
-        if let Some(sound) = self.sound.as_mut() {
-            let at = (run.time - sound.start).samples(sound.sample_rate);
-            for (plane, samples) in sound.planes.iter_mut().zip(&run.planes) {
-                place(plane, at, samples);
-            }
-        }
-        if self.observer.is_some() {
-            self.waiting_sound.push((run.time, run.sample_rate, run.planes.clone()));
-            self.show_sound();
-        }
-        Ok(())
+        let planes = run.planes.clone();
+        self.waiting_sound.push(SoundRun { time: run.time, sample_rate: run.sample_rate, planes });
+        self.pass_sound()
     }
 }
 
@@ -287,8 +343,7 @@ impl Job<'_, '_> {
             self.show(&frame, at, length);
             self.current = Some((frame, at));
         }
-        self.show_sound();
-        Ok(())
+        self.pass_sound()
     }
 
     fn tick(&self, index: u64) -> MediaTime {
@@ -311,21 +366,31 @@ impl Job<'_, '_> {
         }
     }
 
-    fn show_sound(&mut self) {
-        let Some(start) = self.start else { return };
+    /// Hands the sound that came so far to the encoder and the observer, once the start is known.
+    fn pass_sound(&mut self) -> Result<()> {
+        let Some(start) = self.start else { return Ok(()) };
         let end = self.end();
-        let Some(observer) = self.observer.as_deref_mut() else { return };
-        for (time, sample_rate, planes) in self.waiting_sound.drain(..) {
-            let length = planes.first().map_or(0, Vec::len) as i64;
-            let from = (start - time).samples(sample_rate).clamp(0, length);
-            let to = (end - time).samples(sample_rate).clamp(from, length);
-            if from < to {
-                let planes =
-                    planes.iter().map(|p| p[from as usize..to as usize].to_vec()).collect();
-                let time = time + MediaDuration::from_samples(from, sample_rate);
-                show_sound(observer, &SoundRun { time, sample_rate, planes });
+        for run in std::mem::take(&mut self.waiting_sound) {
+            let rate = run.sample_rate;
+            let length = run.planes.first().map_or(0, Vec::len) as i64;
+            let from = (start - run.time).samples(rate).clamp(0, length);
+            let to = (end - run.time).samples(rate).clamp(from, length);
+            if from == to {
+                continue;
+            }
+            let planes =
+                run.planes.iter().map(|p| p[from as usize..to as usize].to_vec()).collect();
+            let time = run.time + MediaDuration::from_samples(from, rate);
+            let run = SoundRun { time, sample_rate: rate, planes };
+            if let Some(sound) = self.sound.as_mut() {
+                sound.total = (end - start).samples(rate);
+                sound.push((run.time - start).samples(rate), &run.planes)?;
+            }
+            if let Some(observer) = self.observer.as_deref_mut() {
+                show_sound(observer, &run);
             }
         }
+        Ok(())
     }
 
     fn emit(&mut self) -> Result<()> {
@@ -334,9 +399,7 @@ impl Job<'_, '_> {
         let reached = self.tick(self.emitted) + self.half_tick();
         while self.wanted_stills.first().is_some_and(|&wanted| wanted <= reached) {
             self.wanted_stills.remove(0);
-            if let Some(view) = frame.picture(*at, MediaDuration::ZERO) {
-                self.stills.push(to_still(&view));
-            }
+            self.stills.push((frame.share()?, *at));
         }
         frame.set_stamp(i64::try_from(self.emitted).unwrap_or(i64::MAX));
         if self.encoder.is_none() {
@@ -388,12 +451,18 @@ impl Job<'_, '_> {
         encoder.send(None)?;
         collect(&mut encoder, &mut self.packets, 1)?;
         let span = Span::new(start, self.tick(self.emitted));
-        let sound = match self.sound.take() {
-            Some(sound) => Some(encode_sound(sound, span, self.settings)?),
-            None => None,
-        };
-        let has_audio = sound.is_some();
-        let mp4 = mux(&encoder, self.packets, sound)?;
+        if let Some(sound) = self.sound.as_mut() {
+            sound.finish(span.duration().samples(sound.sample_rate))?;
+        }
+        let has_audio = self.sound.is_some();
+        self.current = None;
+        let mp4 = mux(encoder, self.packets, self.sound)?;
+        let stills = self
+            .stills
+            .iter()
+            .filter_map(|(frame, at)| frame.picture(*at, MediaDuration::ZERO))
+            .map(|view| to_still(&view))
+            .collect();
         Ok(EncodedClip {
             mp4,
             span,
@@ -402,7 +471,7 @@ impl Job<'_, '_> {
             width: self.size.0 as u32,
             height: self.size.1 as u32,
             has_audio,
-            stills: self.stills,
+            stills,
             stats,
         })
     }
@@ -418,56 +487,17 @@ fn collect(encoder: &mut Encoder, packets: &mut Vec<Packet>, duration: i64) -> R
     Ok(())
 }
 
-/// Encodes exactly the clip's stretch of sound, silence where the recording has none.
-fn encode_sound(
-    sound: Sound,
-    span: Span,
-    settings: &EncodeSettings,
-) -> Result<(Encoder, Vec<Packet>)> {
-    let rate = sound.sample_rate;
-    let mut encoder = Encoder::sound(&SoundSettings {
-        encoder: &settings.audio_encoder,
-        sample_rate: rate,
-        channels: sound.planes.len(),
-        bit_rate: settings.audio_bit_rate,
-    })?;
-    let offset = (span.start - sound.start).samples(rate);
-    let total = span.duration().samples(rate).max(0) as usize;
-    let size = encoder.frame_size();
-    let mut packets = Vec::new();
-    let mut done = 0;
-    while done < total {
-        let count = size.min(total - done);
-        let mut frame = Frame::sound(count, rate, sound.planes.len())?;
-        for (channel, plane) in sound.planes.iter().enumerate() {
-            for (index, sample) in frame.channel_mut(channel).iter_mut().enumerate() {
-                let at = usize::try_from(offset + (done + index) as i64).ok();
-                *sample = at.and_then(|at| plane.get(at)).copied().unwrap_or(0.0);
-            }
-        }
-        frame.set_stamp(done as i64);
-        encoder.send(Some(&frame))?;
-        collect(&mut encoder, &mut packets, size as i64)?;
-        done += count;
-    }
-    encoder.send(None)?;
-    collect(&mut encoder, &mut packets, size as i64)?;
-    Ok((encoder, packets))
-}
-
-fn mux(
-    pictures: &Encoder,
-    picture_packets: Vec<Packet>,
-    sound: Option<(Encoder, Vec<Packet>)>,
-) -> Result<Vec<u8>> {
+fn mux(pictures: Encoder, picture_packets: Vec<Packet>, sound: Option<Sound>) -> Result<Vec<u8>> {
     let (sound_encoder, sound_packets) = match sound {
-        Some((encoder, packets)) => (Some(encoder), packets),
+        Some(sound) => (Some(sound.encoder), sound.packets),
         None => (None, Vec::new()),
     };
-    let mut encoders = vec![pictures];
+    let mut encoders = vec![&pictures];
     encoders.extend(sound_encoder.as_ref());
     let bases: Vec<_> = encoders.iter().map(|encoder| encoder.time_base()).collect();
     let mut muxer = Muxer::new(&encoders, MP4_LIMIT)?;
+    // The muxer knows all it needs; what the encoders hold is the largest part of the memory.
+    drop((pictures, sound_encoder));
     let mut packets: Vec<(MediaTime, usize, Packet)> = Vec::new();
     for (stream, list) in [(0, picture_packets), (1, sound_packets)] {
         for packet in list {

@@ -30,3 +30,8 @@ pub fn has_encoder(name: &str) -> bool {
 pub fn has_decoder(name: &str) -> bool {
     ffi::decoder::has_decoder(name)
 }
+
+/// Gives free memory back to the system; worth it after each decoded window.
+pub fn release_memory() {
+    ffi::release_memory();
+}

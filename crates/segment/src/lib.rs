@@ -1,19 +1,22 @@
 //! Event log to ranked moments: series, lag, attribution, bursts, selection. Pure: no I/O, no
 //! clock, no randomness; the same input gives the same output on any number of threads.
 //!
-//! 1. `log` puts the events on the recording's clock and takes out what is no reaction.
+//! 1. `log` puts the events on the recording's clock, `clean` takes out what is no reaction.
 //! 2. `series` counts per second; `words` tells reactions in the chat from chatter.
 //! 3. `baseline` says what each signal would count without a pitch, following the viewers.
 //! 4. `lag` measures how late chat and orders answer.
-//! 5. `scan` and `find` search the windows that caused the reactions, with the lag undone.
+//! 5. `places` says where to look; `scan` and `find` search the windows that caused the reactions,
+//!    with the lag undone.
 //! 6. `choose` and `report` cut the windows, weigh them, pick the moments and say why.
 
 mod baseline;
 mod choose;
+mod clean;
 mod find;
 mod kernel;
 mod lag;
 mod log;
+mod places;
 mod report;
 mod scan;
 mod series;

@@ -14,10 +14,11 @@ pub struct Settings {
     pub max_per_product: usize,
     /// Shortest window, seconds, 1 to `max_s`. Default 5, the platform's least for a clip.
     pub min_s: f64,
-    /// Longest window, seconds, up to 600. Default 60, the platform's most for a clip.
+    /// Longest window that a later stage may make of a moment, seconds, up to 600. Default 60, the
+    /// platform's most for a clip. Bounds `min_s` and `preferred_max_s`.
     pub max_s: f64,
-    /// Longest window that is preferred, seconds, `min_s` to `max_s`. Default 40. Windows grow
-    /// beyond it only where the reaction cannot be explained by less.
+    /// Longest window that a moment is given, seconds, `min_s` to `max_s`. Default 40: clips under
+    /// that are preferred. Longer catches more of a pitch whose place is not sure.
     pub preferred_max_s: f64,
     /// What a moment is worth.
     pub weights: Weights,
@@ -108,8 +109,8 @@ pub struct Weights {
     pub gpm: f64,
     /// Viewers coming in above the baseline. Default 0.02.
     pub traffic: f64,
-    /// Comments, product clicks, likes, follows, shares and gifts above the baseline. Default 0.1.
-    /// Decides alone where there are no orders.
+    /// How clearly comments and product clicks answered. Default 0.1. Decides alone where there
+    /// are no orders.
     pub engagement: f64,
 }
 

@@ -19,7 +19,7 @@ struct Summary {
 }
 
 fn run(name: &str, audience: f64, change: impl Fn(&mut Recipe)) -> Summary {
-    const SEEDS: u64 = 12;
+    const SEEDS: u64 = 4;
     let mut scores: Vec<Score> = Vec::new();
     let mut near = 0.0;
     for seed in 1..=SEEDS {
@@ -57,7 +57,7 @@ fn run(name: &str, audience: f64, change: impl Fn(&mut Recipe)) -> Summary {
 
 #[test]
 fn pinned_sessions() {
-    for (name, large, small) in [("easy", 0.5, 0.5), ("typical", 0.5, 0.4), ("hard", 0.4, 0.3)] {
+    for (name, large, small) in [("easy", 0.82, 0.75), ("typical", 0.85, 0.7), ("hard", 0.8, 0.65)] {
         assert!(run(name, 3000.0, |_| {}).captured > large);
         assert!(run(name, 300.0, |_| {}).captured > small);
     }
@@ -66,22 +66,22 @@ fn pinned_sessions() {
 #[test]
 fn sessions_without_pins() {
     for name in ["easy", "typical"] {
-        run(name, 3000.0, |recipe| recipe.pins = false);
-        run(name, 300.0, |recipe| recipe.pins = false);
+        assert!(run(name, 3000.0, |recipe| recipe.pins = false).captured > 0.7);
+        assert!(run(name, 300.0, |recipe| recipe.pins = false).captured > 0.5);
     }
 }
 
 #[test]
 fn without_giveaways_and_words() {
-    run("typical", 3000.0, |recipe| recipe.giveaways = 0);
-    run("typical", 3000.0, |recipe| recipe.text = false);
+    assert!(run("typical", 3000.0, |recipe| recipe.giveaways = 0).captured > 0.6);
+    assert!(run("typical", 3000.0, |recipe| recipe.text = false).captured > 0.7);
 }
 
 #[test]
 fn nothing_happens() {
     for pins in [true, false] {
         let mut confident = 0;
-        for seed in 1..=100 {
+        for seed in 1..=40 {
             let mut recipe = Recipe::profile("typical", 1000.0, &mut Random::new(seed));
             recipe.selling = -1.0;
             recipe.orders_per_mille = 0.0;
@@ -98,23 +98,11 @@ fn nothing_happens() {
                 _ => true,
             });
             let found = session.segment(&Settings::default());
-            for m in found.moments.iter().filter(|m| m.confident) {
-                println!(
-                    "{seed}: {} {:?} {:?} orders {}",
-                    m.span.start,
-                    m.product_ids,
-                    m.reasons
-                        .iter()
-                        .map(|r| (r.signal, r.observed, r.expected))
-                        .collect::<Vec<_>>(),
-                    m.attributed.orders
-                );
-            }
             confident += usize::from(found.moments.iter().any(|m| m.confident));
         }
         println!(
-            "pins {pins}: {confident} of 100 sessions without a burst have a confident moment"
+            "pins {pins}: {confident} of 40 sessions without a burst have a confident moment"
         );
-        assert!(confident <= 5, "{confident}");
+        assert!(confident <= 3, "{confident}");
     }
 }

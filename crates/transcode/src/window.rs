@@ -12,7 +12,7 @@ use std::sync::Arc;
 use reprise_checks::{Evidence, EvidenceCollector, Policy};
 use reprise_media::{
     ClipRequest, EncodeSettings, MediaInfo, Still, WindowOptions, WindowStats, encode_clip, look,
-    probe, still,
+    probe, release_memory, still,
 };
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
@@ -86,6 +86,7 @@ pub fn run_window(
     source: Arc<dyn ByteSource>,
     request: &WindowRequest<'_>,
 ) -> Result<WindowOutcome> {
+    release_memory();
     let (span, notes, seen) = if request.exact {
         (request.moment, Vec::new(), None)
     } else {
@@ -95,6 +96,7 @@ pub fn run_window(
         let options = WindowOptions { span: window, size: None, threads: 1 };
         look(Arc::clone(&source), request.info, &options, &mut collector)?;
         let evidence = collector.finish();
+        release_memory();
         let found = trim(&TrimInput {
             moment: request.moment.intersect(window),
             window,
@@ -136,7 +138,9 @@ pub fn run_window(
             edge_pictures.push((name.to_owned(), jpeg(picture)?));
         }
     }
+    release_memory();
     let decoded = decode_clip(Arc::new(MemorySource::new("clip.mp4", clip.mp4.clone())))?;
+    release_memory();
     Ok(WindowOutcome::Clip(Box::new(CutClip {
         mp4: clip.mp4,
         edge_pictures,

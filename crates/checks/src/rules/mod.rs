@@ -118,7 +118,8 @@ impl Answer {
 
     /// What was measured against what.
     pub(crate) fn figure(mut self, measured: f64, unit: &'static str, threshold: String) -> Self {
-        self.measured = measured.is_finite().then_some(measured);
+        // An empty sum is -0.0; nobody wants to read that.
+        self.measured = measured.is_finite().then_some(measured + 0.0);
         self.unit = Some(unit);
         self.threshold = Some(threshold);
         self

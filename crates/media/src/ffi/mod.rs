@@ -34,6 +34,19 @@ pub fn initialise() {
     ONCE.call_once(|| unsafe { av::av_log_set_level(av::AV_LOG_QUIET) });
 }
 
+/// Gives memory that is free but still held by the allocator back to the system: pictures are large
+/// and are freed by the hundred, and glibc keeps them.
+pub fn release_memory() {
+    #[cfg(target_env = "gnu")]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        // SAFETY: takes the allocator's own locks and touches only what is free.
+        unsafe { malloc_trim(0) };
+    }
+}
+
 /// libav's words for an error code.
 pub fn describe(code: c_int) -> String {
     let mut buffer = [0 as std::ffi::c_char; 128];
