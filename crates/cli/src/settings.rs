@@ -71,3 +71,27 @@ impl PipelineArgs {
 fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| Error::io(path.display().to_string(), error))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_settings_are_the_defaults_and_complete() {
+        let text = include_str!("../../../pipelines/settings/default.toml");
+        let file: SettingsFile = toml::from_str(text).unwrap();
+        assert_eq!(file.segment, Settings::default());
+        assert_eq!(file.trim, TrimSettings::default());
+        let named: toml::Table = toml::from_str(text).unwrap();
+        for (section, whole) in [
+            ("segment", toml::Table::try_from(Settings::default()).unwrap()),
+            ("trim", toml::Table::try_from(TrimSettings::default()).unwrap()),
+        ] {
+            let section = named[section].as_table().unwrap();
+            for key in whole.keys() {
+                assert!(section.contains_key(key), "{key} is not documented");
+            }
+        }
+    }
+}

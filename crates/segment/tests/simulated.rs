@@ -19,7 +19,7 @@ struct Summary {
 }
 
 fn run(name: &str, audience: f64, change: impl Fn(&mut Recipe)) -> Summary {
-    const SEEDS: u64 = 4;
+    const SEEDS: u64 = 3;
     let mut scores: Vec<Score> = Vec::new();
     let mut near = 0.0;
     for seed in 1..=SEEDS {
@@ -81,7 +81,7 @@ fn without_giveaways_and_words() {
 fn nothing_happens() {
     for pins in [true, false] {
         let mut confident = 0;
-        for seed in 1..=40 {
+        for seed in 1..=20 {
             let mut recipe = Recipe::profile("typical", 1000.0, &mut Random::new(seed));
             recipe.selling = -1.0;
             recipe.orders_per_mille = 0.0;
@@ -101,8 +101,8 @@ fn nothing_happens() {
             confident += usize::from(found.moments.iter().any(|m| m.confident));
         }
         println!(
-            "pins {pins}: {confident} of 40 sessions without a burst have a confident moment"
+            "pins {pins}: {confident} of 20 sessions without a burst have a confident moment"
         );
-        assert!(confident <= 3, "{confident}");
+        assert!(confident <= 2, "{confident}");
     }
 }
