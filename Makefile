@@ -40,7 +40,7 @@ demo: build
 
 ## test: all tests; those that need ../shared say so and are skipped where it is absent
 test: build
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --no-fail-fast
 
 ## bench: Reprise beside what a user would script; writes benches/RESULTS.md
 bench: setup

@@ -1,4 +1,4 @@
-//! The JSON Schemas in `schemas/` are those of the types, and real files hold to them.
+//! The JSON Schemas in `pipelines/schemas/` are those of the types, and real files hold to them.
 //!
 //! `UPDATE_SCHEMAS=1 cargo test -p reprise-tests --test schemas` writes them anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
@@ -25,7 +25,7 @@ fn schemas() -> [(&'static str, Schema); 5] {
 }
 
 fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas").join(format!("{name}.schema.json"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/schemas").join(format!("{name}.schema.json"))
 }
 
 /// Fails where `value` breaks the committed schema of that name.
@@ -70,7 +70,7 @@ fn committed_schemas_are_those_of_the_types() {
             std::fs::write(path(name), &text).unwrap();
         }
         let committed = std::fs::read_to_string(path(name)).unwrap_or_default();
-        assert!(committed == text, "schemas/{name}.schema.json is old; UPDATE_SCHEMAS=1 renews it");
+        assert!(committed == text, "pipelines/schemas/{name}.schema.json is old; UPDATE_SCHEMAS=1 renews it");
     }
 }
 

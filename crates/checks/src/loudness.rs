@@ -280,7 +280,7 @@ const PEAK_FILTER: [[f32; PEAK_TAPS]; 4] = [
 ];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -11,7 +11,7 @@ mod explain;
 mod lines;
 mod tally;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod testing;
 
 pub use events::{EventLog, read_events};

@@ -215,7 +215,7 @@ fn canonical(manifest: &SessionManifest, products: &[Product]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::testing::Folder;

@@ -193,7 +193,8 @@ pub fn probe(source: Arc<dyn ByteSource>) -> Result<MediaInfo> {
         keys: packets.keys.clone(),
     };
     if let Some(index) = video.filter(|_| !packets.pictures.is_empty()) {
-        info.video = Some(describe_video(&input.stream(index)?, &packets)?);
+        let described = describe_video(&input.stream(index)?, &packets);
+        info.video = Some(described.map_err(|error| error.in_file(input.name()))?);
     }
     if let Some(index) = audio.filter(|_| !packets.sounds.is_empty()) {
         info.audio = Some(describe_audio(&input.stream(index)?, &packets, &info));

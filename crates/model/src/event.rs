@@ -327,7 +327,7 @@ pub const EVENT_TYPES: [&str; 19] = [
 ];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -154,7 +154,7 @@ fn decimal_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

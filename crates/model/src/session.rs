@@ -227,7 +227,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

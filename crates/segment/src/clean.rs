@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::Currency;
+use reprise_model::{Currency, MediaTime};
 
 use crate::log::{Comment, Log};
 
@@ -45,8 +45,12 @@ impl Log {
         }
         if let Some(main) = self.currency {
             for (currency, count) in tally.into_iter().filter(|(currency, _)| *currency != main) {
+                let first = self.orders.iter().find(|order| order.amount.currency == currency);
+                let first = first.map_or(String::new(), |order| {
+                    format!(" (the first at {})", MediaTime::from_seconds(order.at_s))
+                });
                 self.notes.push(format!(
-                    "{count} orders in {currency} are counted but not added to {main}"
+                    "{count} orders in {currency} are counted but not added to {main}{first}"
                 ));
             }
         }

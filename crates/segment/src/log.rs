@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use reprise_model::event::{Edge, Event, EventKind, GiveawayEntry, Minute};
 use reprise_model::series::{Mark, MarkKind};
-use reprise_model::{Currency, MediaTime, Money, Span};
+use reprise_model::{Currency, MediaTime, Money, Span, WallTime};
 
 use crate::Input;
 use crate::clean::{hash, normalised};
@@ -103,8 +103,14 @@ impl Log {
             input.events.iter().map(|event| (event_time_s(event, input), event)).collect();
         timed.sort_by(|a, b| a.0.total_cmp(&b.0));
 
-        let mut reader =
-            Reader { log: &mut log, index, outside: 0, seen: BTreeMap::new(), duplicates: 0 };
+        let mut reader = Reader {
+            log: &mut log,
+            index,
+            outside: 0,
+            first_outside: None,
+            seen: BTreeMap::new(),
+            duplicates: 0,
+        };
         let mut states = States::default();
         for &(at_s, event) in &timed {
             if reader.state(&mut states, at_s, event) {
@@ -115,11 +121,19 @@ impl Log {
                 reader.count(at_s, event);
             } else {
                 reader.outside += 1;
+                let first = reader.first_outside.get_or_insert(event.at);
+                *first = event.at.min(*first);
             }
         }
         let (outside, duplicates) = (reader.outside, reader.duplicates);
+        let first_outside = reader.first_outside.map_or(String::new(), |at| at.to_string());
         reader.close(states, duration_s);
-        log.note(outside, "events lie outside the recording and are left out");
+        log.note(
+            outside,
+            &format!(
+                "events lie outside the recording and are left out (the first at {first_outside})"
+            ),
+        );
         log.note(duplicates, "order lines are repeats of an earlier one and count once");
         log.choose_currency();
         log.drop_repeated_comments();
@@ -133,7 +147,6 @@ impl Log {
             self.notes.push(format!("{count} {what}"));
         }
     }
-
 }
 
 fn event_time_s(event: &Event, input: &Input<'_>) -> f64 {
@@ -158,6 +171,7 @@ struct Reader<'a, 'e> {
     log: &'a mut Log,
     index: BTreeMap<String, usize>,
     outside: usize,
+    first_outside: Option<WallTime>,
     duplicates: usize,
     /// Where each order line is kept.
     seen: BTreeMap<(&'e str, Option<&'e str>), usize>,

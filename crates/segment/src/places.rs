@@ -147,4 +147,3 @@ pub(crate) fn witnesses<'a>(
     out.truncate(WITNESSES_MOST);
     out.into_iter().map(|(_, witness)| witness).collect()
 }
-

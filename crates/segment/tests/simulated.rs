@@ -57,7 +57,8 @@ fn run(name: &str, audience: f64, change: impl Fn(&mut Recipe)) -> Summary {
 
 #[test]
 fn pinned_sessions() {
-    for (name, large, small) in [("easy", 0.82, 0.75), ("typical", 0.85, 0.7), ("hard", 0.8, 0.65)] {
+    for (name, large, small) in [("easy", 0.82, 0.75), ("typical", 0.85, 0.7), ("hard", 0.8, 0.65)]
+    {
         assert!(run(name, 3000.0, |_| {}).captured > large);
         assert!(run(name, 300.0, |_| {}).captured > small);
     }
@@ -100,9 +101,7 @@ fn nothing_happens() {
             let found = session.segment(&Settings::default());
             confident += usize::from(found.moments.iter().any(|m| m.confident));
         }
-        println!(
-            "pins {pins}: {confident} of 20 sessions without a burst have a confident moment"
-        );
+        println!("pins {pins}: {confident} of 20 sessions without a burst have a confident moment");
         assert!(confident <= 2, "{confident}");
     }
 }

@@ -291,7 +291,7 @@ fn refusal(input: &TrimInput<'_>, faults: &[Avoid], min_s: f64) -> TrimRefusal {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use reprise_checks::EvidenceCollector;
     use reprise_media::view::{Observer, SoundView};

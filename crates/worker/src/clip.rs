@@ -68,9 +68,10 @@ impl ClipContext<'_> {
         if let Some(kept) = self.kept(&key, moment, &products)? {
             return Ok((key, kept));
         }
+        // What is kept under the key says nothing that the key does not cover.
         let outcome = self.cut(moment, &products, &avoid, &key)?;
         self.folder.stage_put(STAGE, &key, &outcome)?;
-        Ok((key, outcome))
+        Ok((key, self.described(outcome, moment, &products)))
     }
 
     fn kept(
@@ -80,26 +81,38 @@ impl ClipContext<'_> {
         products: &[&Product],
     ) -> Result<Option<ClipOutcome>> {
         let Some(kept) = self.folder.stage_get::<ClipOutcome>(STAGE, key)? else { return Ok(None) };
-        let (folder, clip) = match &kept {
+        let described = self.described(kept, moment, products);
+        let (folder, clip) = match &described {
             ClipOutcome::Shipped(clip) => (ClipFolder::Shipped, clip),
             ClipOutcome::Rejected(clip) if self.options.keep_rejected => {
                 (ClipFolder::Rejected, clip)
             }
-            _ => return Ok(Some(kept)),
+            _ => return Ok(Some(described)),
         };
         let Some(whole) = self.folder.clip_is_whole(folder, &clip.clip_id)? else {
             return Ok(None);
         };
-        let mut wanted = whole.clone();
-        self.describe(&mut wanted, moment, products);
-        if wanted != whole {
-            self.folder.put_clip_json(folder, &wanted)?;
+        if **clip != whole {
+            self.folder.put_clip_json(folder, clip)?;
         }
-        let wanted = Box::new(wanted);
-        Ok(Some(match folder {
-            ClipFolder::Shipped => ClipOutcome::Shipped(wanted),
-            ClipFolder::Rejected => ClipOutcome::Rejected(wanted),
-        }))
+        Ok(Some(described))
+    }
+
+    fn described(
+        &self,
+        outcome: ClipOutcome,
+        moment: &Moment,
+        products: &[&Product],
+    ) -> ClipOutcome {
+        let described = |mut clip: Box<Clip>| {
+            self.describe(&mut clip, moment, products);
+            clip
+        };
+        match outcome {
+            ClipOutcome::Shipped(clip) => ClipOutcome::Shipped(described(clip)),
+            ClipOutcome::Rejected(clip) => ClipOutcome::Rejected(described(clip)),
+            nothing => nothing,
+        }
     }
 
     fn cut(
@@ -144,7 +157,6 @@ impl ClipContext<'_> {
         clip.grade = grading.grade;
         clip.grade_after_remix = grading.grade_after_remix;
         clip.unverified = grading.unverified;
-        self.describe(&mut clip, moment, products);
 
         let shipped = clip.grade != Grade::Rejected;
         let mut evidence = cut.edge_pictures.clone();
@@ -160,7 +172,9 @@ impl ClipContext<'_> {
                 captions_vtt: None,
                 captions_srt: None,
             };
-            self.folder.put_clip(folder, &clip, &files)?;
+            let mut described = clip.clone();
+            self.describe(&mut described, moment, products);
+            self.folder.put_clip(folder, &described, &files)?;
         }
         let clip = Box::new(clip);
         Ok(if shipped { ClipOutcome::Shipped(clip) } else { ClipOutcome::Rejected(clip) })

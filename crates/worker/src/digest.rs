@@ -76,7 +76,7 @@ impl Key {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use reprise_model::bytes::MemorySource;
 

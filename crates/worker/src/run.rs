@@ -222,7 +222,7 @@ impl Job {
                 ClipOutcome::Shipped(clip) => shipped.push(*clip),
                 ClipOutcome::Rejected(clip) => {
                     let (rule, detail, at) = rejection(&clip);
-                    let time = at.map(|at| clip.span.start + at);
+                    let time = Some(clip.span.start + at.unwrap_or_default());
                     not_clipped.push(NotClipped::broke(&moment.id, rule, detail, time));
                     rejected.push(*clip);
                 }

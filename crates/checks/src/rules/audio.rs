@@ -118,6 +118,11 @@ pub(super) fn audio_clean(look: &Look<'_>) -> Answer {
     Answer::new(outcome, detail).figure(found.ratio_db, "dB", format!("at least {least}"))
 }
 
+/// `audio.music_rights`: music recognisably in the background, rights unknown.
+pub(super) fn audio_music_rights() -> Answer {
+    Answer::unknown("no search for background music is part of this version")
+}
+
 /// `audio.level`: spread of short-term loudness in speech, integrated loudness, true peak.
 pub(super) fn audio_level(look: &Look<'_>) -> Answer {
     if let Some(answer) = without_sound(look) {

@@ -4,8 +4,11 @@ mod audio;
 mod clip;
 mod compliance;
 mod live;
+mod picture;
 mod product;
+mod speech;
 mod video;
+mod visual;
 
 use reprise_model::verdict::Evidence as Place;
 use reprise_model::{MediaTime, Outcome, RuleId, Span, Verdict};
@@ -48,28 +51,21 @@ pub fn verdict(rule: RuleId, look: &Look<'_>) -> Verdict {
         RuleId::AudioLevel => audio::audio_level(look),
         RuleId::LiveGenuine => live::live_genuine(look),
         RuleId::ProductInLive => product::product_in_live(look),
-        RuleId::ProductMatch
-        | RuleId::ProductFront
-        | RuleId::ProductFirstSecond
-        | RuleId::ProductFullyVisible => product::product_seen(look),
-        RuleId::SpeechBenefit
-        | RuleId::SpeechUniquePoint
-        | RuleId::SpeechCallToAction
-        | RuleId::SpeechDecision
-        | RuleId::AudioLanguage => {
-            Answer::unknown("no speech model: what is said was not transcribed")
-        }
-        RuleId::VisualEnhancement | RuleId::VisualPromotion => Answer::unknown(
-            "no search for stickers and text over the picture is part of this version",
-        ),
-        RuleId::VisualDemonstration => {
-            Answer::unknown("no search for hands and products in motion is part of this version")
-        }
-        RuleId::AudioMusicRights => {
-            Answer::unknown("no search for background music is part of this version")
-        }
-        RuleId::PictureSharp => Answer::unknown("sharpness is not measured by this version"),
-        RuleId::PictureSteady => Answer::unknown("shake is not measured by this version"),
+        RuleId::ProductMatch => product::product_match(look),
+        RuleId::ProductFront => product::product_front(look),
+        RuleId::ProductFirstSecond => product::product_first_second(look),
+        RuleId::ProductFullyVisible => product::product_fully_visible(look),
+        RuleId::SpeechBenefit => speech::speech_benefit(),
+        RuleId::SpeechUniquePoint => speech::speech_unique_point(),
+        RuleId::SpeechCallToAction => speech::speech_call_to_action(),
+        RuleId::SpeechDecision => speech::speech_decision(),
+        RuleId::VisualEnhancement => visual::visual_enhancement(),
+        RuleId::VisualPromotion => visual::visual_promotion(),
+        RuleId::VisualDemonstration => visual::visual_demonstration(),
+        RuleId::AudioLanguage => speech::audio_language(),
+        RuleId::AudioMusicRights => audio::audio_music_rights(),
+        RuleId::PictureSharp => picture::picture_sharp(),
+        RuleId::PictureSteady => picture::picture_steady(),
     };
     Verdict {
         rule,

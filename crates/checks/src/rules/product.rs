@@ -53,9 +53,28 @@ pub(super) fn product_in_live(look: &Look<'_>) -> Answer {
     Answer::held(true, told.join("; ")).figure(0.0, "products", threshold())
 }
 
-/// `product.match`, `product.front`, `product.first_second` and `product.fully_visible`. Seam: a
-/// trait that finds reference pictures in pictures, and one function a rule over what it finds.
-pub(super) fn product_seen(look: &Look<'_>) -> Answer {
+/// `product.match`: exactly the product of the LIVE, no swaps. Seam: a trait that finds reference
+/// pictures in pictures, and what it finds given to the four rules from here on.
+pub(super) fn product_match(look: &Look<'_>) -> Answer {
+    not_searched(look)
+}
+
+/// `product.front`: shown from the front.
+pub(super) fn product_front(look: &Look<'_>) -> Answer {
+    not_searched(look)
+}
+
+/// `product.first_second`: in view within 1 s of the start.
+pub(super) fn product_first_second(look: &Look<'_>) -> Answer {
+    not_searched(look)
+}
+
+/// `product.fully_visible`: fully visible within 5 s.
+pub(super) fn product_fully_visible(look: &Look<'_>) -> Answer {
+    not_searched(look)
+}
+
+fn not_searched(look: &Look<'_>) -> Answer {
     let pictures = look.facts.session.is_some_and(|session| {
         session.products.iter().any(|product| {
             !product.pictures.is_empty() && session.clip_products.contains(&product.id)

@@ -36,6 +36,14 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     for warning in &result.session.loaded.warnings {
         output::say(&format!("warning: {warning}"));
     }
+    for skipped in &result.session.log.summary.skipped {
+        output::say(&format!(
+            "warning: {} event lines skipped: {} ({})",
+            skipped.count,
+            skipped.reason,
+            skipped.examples.join(", ")
+        ));
+    }
     let found = &result.segmentation;
     for note in &found.notes {
         output::say(&format!("note: {note}"));

@@ -188,7 +188,7 @@ fn decimal(text: &str) -> Result<Decimal, Fault> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

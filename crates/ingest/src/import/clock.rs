@@ -324,7 +324,7 @@ fn fixed_offset(name: &str) -> Option<Offset> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
