@@ -25,7 +25,9 @@ fn schemas() -> [(&'static str, Schema); 5] {
 }
 
 fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/schemas").join(format!("{name}.schema.json"))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../pipelines/schemas")
+        .join(format!("{name}.schema.json"))
 }
 
 /// Fails where `value` breaks the committed schema of that name.
@@ -70,7 +72,10 @@ fn committed_schemas_are_those_of_the_types() {
             std::fs::write(path(name), &text).unwrap();
         }
         let committed = std::fs::read_to_string(path(name)).unwrap_or_default();
-        assert!(committed == text, "pipelines/schemas/{name}.schema.json is old; UPDATE_SCHEMAS=1 renews it");
+        assert!(
+            committed == text,
+            "pipelines/schemas/{name}.schema.json is old; UPDATE_SCHEMAS=1 renews it"
+        );
     }
 }
 

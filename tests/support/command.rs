@@ -67,7 +67,15 @@ pub fn binary() -> &'static Path {
             Some(other) => other,
         };
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "reprise-cli", "--profile", profile, "--target-dir"])
+            .args([
+                "build",
+                "--quiet",
+                "--workspace",
+                "--bins",
+                "--profile",
+                profile,
+                "--target-dir",
+            ])
             .arg(folder.parent().expect("a target folder"))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()

@@ -8,15 +8,16 @@ use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, S
 use serde::Deserialize;
 
 use crate::faststart::faststart;
-use crate::ffi::encoder::{Encoder, PictureSettings, SoundSettings};
+use crate::ffi::encoder::{Encoder, PictureSettings};
 use crate::ffi::frame::{Frame, Packet};
 use crate::ffi::muxer::Muxer;
 use crate::orientation::fitted;
 use crate::probe::{MediaInfo, VideoInfo};
-use crate::view::{Observer, PictureView};
+use crate::sound_track::{SoundTrack, collect};
+use crate::still::{Still, to_still};
+use crate::view::Observer;
 use crate::window::{
-    Sink, SoundRun, WindowOptions, WindowStats, decode, look, show_picture, show_sound,
-    sound_format,
+    Sink, SoundRun, WindowOptions, WindowStats, decode, show_picture, show_sound, sound_format,
 };
 
 /// Largest MP4 that is made in memory: 60 s at 60 Mbit/s.
@@ -56,19 +57,6 @@ pub struct ClipRequest<'a> {
     pub settings: &'a EncodeSettings,
     /// Times of which a still is wanted, in order.
     pub stills: &'a [MediaTime],
-}
-
-/// A picture for people.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Still {
-    /// When it stands in the recording.
-    pub time: MediaTime,
-    /// Pixels.
-    pub width: usize,
-    /// Pixels.
-    pub height: usize,
-    /// Red, green, blue; row by row without padding.
-    pub rgb: Vec<u8>,
 }
 
 /// A finished clip.
@@ -128,7 +116,7 @@ pub fn encode_clip(
         MediaDuration::from_flicks(video.picture_duration().flicks().max(tick.flicks()) * 2);
     let window = Span::new((wanted.start - slack).max(MediaTime::ZERO), wanted.end + slack);
     let sound = match sound_format(info) {
-        Some((sample_rate, channels)) => Some(Sound::new(sample_rate, channels, settings)?),
+        Some((sample_rate, channels)) => Some(SoundTrack::new(sample_rate, channels, settings)?),
         None => None,
     };
     let mut job = Job {
@@ -155,30 +143,6 @@ pub fn encode_clip(
     job.finish(stats).map_err(|error| error.in_file(info.name.clone()))
 }
 
-/// The picture that stands at `at`, upright.
-///
-/// # Errors
-/// As [`encode_clip`].
-pub fn still(source: Arc<dyn ByteSource>, info: &MediaInfo, at: MediaTime) -> Result<Still> {
-    #[derive(Default)]
-    struct First(Option<Still>);
-    impl Observer for First {
-        fn picture(&mut self, picture: &PictureView<'_>) {
-            self.0.get_or_insert_with(|| to_still(picture));
-        }
-        fn sound(&mut self, _: &crate::view::SoundView<'_>) {}
-    }
-    let video = info.require_video()?;
-    let mut first = First::default();
-    let span = Span::new(at, at + video.picture_duration());
-    look(source, info, &WindowOptions { span, size: None, threads: 1 }, &mut first)?;
-    first.0.ok_or_else(|| {
-        Error::new(Kind::Malformed, "no picture can be decoded here")
-            .in_file(info.name.clone())
-            .at_time(at)
-    })
-}
-
 /// The recording's rate, or a whole part of it that keeps to the limit.
 fn output_rate(video: &VideoInfo, fps_max: f64) -> (i32, i32) {
     let mut divisor = 1;
@@ -186,77 +150,6 @@ fn output_rate(video: &VideoInfo, fps_max: f64) -> (i32, i32) {
         divisor += 1;
     }
     (video.rate.0, video.rate.1 * divisor)
-}
-
-/// The clip's sound on its way into the encoder: what is whole is encoded and dropped.
-struct Sound {
-    encoder: Encoder,
-    packets: Vec<Packet>,
-    sample_rate: u32,
-    /// Samples of the clip.
-    total: i64,
-    /// Samples encoded so far.
-    done: i64,
-    /// What follows them, silence where nothing came yet.
-    planes: Vec<Vec<f32>>,
-}
-
-impl Sound {
-    fn new(sample_rate: u32, channels: usize, settings: &EncodeSettings) -> Result<Self> {
-        let encoder = Encoder::sound(&SoundSettings {
-            encoder: &settings.audio_encoder,
-            sample_rate,
-            channels,
-            bit_rate: settings.audio_bit_rate,
-        })?;
-        let planes = vec![Vec::new(); channels];
-        Ok(Self { encoder, packets: Vec::new(), sample_rate, total: 0, done: 0, planes })
-    }
-
-    /// Places a run at `at` samples into the clip, and encodes the frames before its end.
-    fn push(&mut self, at: i64, samples: &[Vec<f32>]) -> Result<()> {
-        for (plane, samples) in self.planes.iter_mut().zip(samples) {
-            place(plane, at - self.done, samples);
-        }
-        self.encode(false)
-    }
-
-    /// Encodes whole frames, or with `last` all that the clip is long, then silence.
-    fn encode(&mut self, last: bool) -> Result<()> {
-        let size = self.encoder.frame_size();
-        if last {
-            let rest = usize::try_from(self.total - self.done).unwrap_or(0);
-            for plane in &mut self.planes {
-                plane.resize(rest, 0.0);
-            }
-        }
-        while self.done < self.total {
-            let held = self.planes.first().map_or(0, Vec::len);
-            let left = usize::try_from(self.total - self.done).unwrap_or(0);
-            let count = size.min(left);
-            if held < count || (count < size && !last) {
-                break;
-            }
-            let mut frame = Frame::sound(count, self.sample_rate, self.planes.len())?;
-            for (channel, plane) in self.planes.iter_mut().enumerate() {
-                frame.channel_mut(channel).copy_from_slice(&plane[..count]);
-                plane.drain(..count);
-            }
-            frame.set_stamp(self.done);
-            self.encoder.send(Some(&frame))?;
-            collect(&mut self.encoder, &mut self.packets, size as i64)?;
-            self.done += count as i64;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, total: i64) -> Result<()> {
-        self.total = total;
-        self.encode(true)?;
-        self.encoder.send(None)?;
-        let size = self.encoder.frame_size() as i64;
-        collect(&mut self.encoder, &mut self.packets, size)
-    }
 }
 
 struct Job<'a, 'o> {
@@ -273,7 +166,7 @@ struct Job<'a, 'o> {
     emitted: u64,
     encoder: Option<Encoder>,
     packets: Vec<Packet>,
-    sound: Option<Sound>,
+    sound: Option<SoundTrack>,
     observer: Option<&'o mut dyn Observer>,
     /// Sound that came before the start was known.
     waiting_sound: Vec<SoundRun>,
@@ -313,17 +206,6 @@ impl Sink for Job<'_, '_> {
         self.waiting_sound.push(SoundRun { time: run.time, sample_rate: run.sample_rate, planes });
         self.pass_sound()
     }
-}
-
-/// Writes `samples` at index `at` (which may be negative), with silence before where nothing is.
-fn place(plane: &mut Vec<f32>, at: i64, samples: &[f32]) {
-    let skip = usize::try_from(-at).unwrap_or(0).min(samples.len());
-    let at = usize::try_from(at).unwrap_or(0);
-    let end = at + samples.len() - skip;
-    if plane.len() < end {
-        plane.resize(end, 0.0);
-    }
-    plane[at..end].copy_from_slice(&samples[skip..]);
 }
 
 impl Job<'_, '_> {
@@ -477,17 +359,11 @@ impl Job<'_, '_> {
     }
 }
 
-fn collect(encoder: &mut Encoder, packets: &mut Vec<Packet>, duration: i64) -> Result<()> {
-    let mut packet = Packet::new()?;
-    while encoder.receive(&mut packet)? {
-        packet.default_duration(duration);
-        packets.push(packet);
-        packet = Packet::new()?;
-    }
-    Ok(())
-}
-
-fn mux(pictures: Encoder, picture_packets: Vec<Packet>, sound: Option<Sound>) -> Result<Vec<u8>> {
+fn mux(
+    pictures: Encoder,
+    picture_packets: Vec<Packet>,
+    sound: Option<SoundTrack>,
+) -> Result<Vec<u8>> {
     let (sound_encoder, sound_packets) = match sound {
         Some(sound) => (Some(sound.encoder), sound.packets),
         None => (None, Vec::new()),
@@ -511,30 +387,4 @@ fn mux(pictures: Encoder, picture_packets: Vec<Packet>, sound: Option<Sound>) ->
         muxer.write(&mut packet, stream, bases[stream])?;
     }
     faststart(&muxer.finish()?)
-}
-
-/// To RGB, BT.709 from 720 rows or columns up, else BT.601 (the convention of untagged video).
-fn to_still(picture: &PictureView<'_>) -> Still {
-    let (width, height) = (picture.width, picture.height);
-    let high = width.max(height) >= 1280 || width.min(height) >= 720;
-    let (kr, kb) = if high { (0.2126f32, 0.0722) } else { (0.299, 0.114) };
-    let kg = 1.0 - kr - kb;
-    let (black, luma_gain, chroma_gain) =
-        if picture.full_range { (0.0, 1.0, 1.0) } else { (16.0, 255.0 / 219.0, 255.0 / 224.0) };
-    let mut rgb = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        let luma = &picture.luma[y * picture.luma_stride..][..width];
-        let row = (y * picture.chroma_height / height) * picture.chroma_stride;
-        for (x, &value) in luma.iter().enumerate() {
-            let at = row + x * picture.chroma_width / width;
-            let value = (f32::from(value) - black) * luma_gain;
-            let cb = (f32::from(picture.blue[at]) - 128.0) * chroma_gain;
-            let cr = (f32::from(picture.red[at]) - 128.0) * chroma_gain;
-            let red = value + 2.0 * (1.0 - kr) * cr;
-            let blue = value + 2.0 * (1.0 - kb) * cb;
-            let green = (value - kr * red - kb * blue) / kg;
-            rgb.extend([red, green, blue].map(|channel| channel.round().clamp(0.0, 255.0) as u8));
-        }
-    }
-    Still { time: picture.time, width, height, rgb }
 }

@@ -8,14 +8,19 @@ mod faststart;
 mod ffi;
 mod file;
 mod orientation;
+mod pictures;
 mod probe;
+mod sound_track;
+mod sounds;
+mod still;
 pub mod view;
 mod window;
 
-pub use encode::{ClipRequest, EncodeSettings, EncodedClip, Still, encode_clip, still};
+pub use encode::{ClipRequest, EncodeSettings, EncodedClip, encode_clip};
 pub use file::FileSource;
 pub use orientation::Orientation;
 pub use probe::{AudioInfo, MediaInfo, UnusedStream, VideoInfo, probe};
+pub use still::{Still, still};
 pub use window::{WindowOptions, WindowStats, look, sound_format};
 
 /// The containers that are read.

@@ -1,28 +1,23 @@
 //! Decodes one window of a recording, once, from the key picture before it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use reprise_model::clip::ByteRange;
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
 
-use crate::ffi::av;
-use crate::ffi::decoder::{Decoded, Decoder};
-use crate::ffi::filter::Filter;
+use crate::ffi::decoder::Decoder;
 use crate::ffi::frame::{Frame, Packet};
 use crate::ffi::input::Input;
-use crate::ffi::resampler::Resampler;
 use crate::ffi::time;
-use crate::probe::{MediaInfo, VideoInfo};
+use crate::pictures::Pictures;
+use crate::probe::MediaInfo;
+use crate::sounds::Sounds;
 use crate::view::{Observer, SoundView};
 
 /// Seeking aims this much before the window, so that sound muxed behind its picture is caught.
 const LEAD: MediaDuration = MediaDuration::from_millis(600);
 /// Sound decoded and dropped before the window: a decoder's first frame is not yet whole.
 const SOUND_PREROLL: MediaDuration = MediaDuration::from_millis(150);
-/// Sound whose stamp lies within this of where it is expected is taken as continuous; containers
-/// round stamps to a millisecond.
-const SOUND_JITTER: MediaDuration = MediaDuration::from_millis(12);
 /// How far the file may run past the window while one of its streams has not reached the end.
 const OVERRUN_S: f64 = 10.0;
 
@@ -165,14 +160,7 @@ impl<'a> Window<'a> {
             (Some(audio), Some((rate, channels))) => {
                 let decoder = Decoder::open(&input.stream(audio.stream)?, 1)
                     .map_err(|e| e.in_file(info.name.clone()))?;
-                Some(Sounds {
-                    decoder,
-                    resampler: Resampler::new(rate, channels),
-                    rate,
-                    expected: None,
-                    done: false,
-                    waiting: VecDeque::new(),
-                })
+                Some(Sounds::new(decoder, rate, channels))
             }
             _ => None,
         };
@@ -294,232 +282,5 @@ impl<'a> Window<'a> {
         let sounds = self.sounds.as_ref().is_none_or(|s| s.done);
         let end = self.info.file_time(self.span.end);
         pictures && (sounds || at.is_some_and(|at| (at - end).seconds() > OVERRUN_S))
-    }
-}
-
-struct Pictures {
-    decoder: Decoder,
-    video: VideoInfo,
-    size: (u32, u32),
-    filter: Option<(Filter, (usize, usize), i32)>,
-    /// The newest picture before the window.
-    held: Option<(Frame, MediaTime, MediaDuration)>,
-    last: Option<MediaTime>,
-    count: u64,
-    verified: bool,
-    done: bool,
-}
-
-impl Pictures {
-    fn new(decoder: Decoder, video: &VideoInfo, options: &WindowOptions) -> Self {
-        Self {
-            decoder,
-            size: options.size.unwrap_or((video.width, video.height)),
-            video: video.clone(),
-            filter: None,
-            held: None,
-            last: None,
-            count: 0,
-            verified: false,
-            done: false,
-        }
-    }
-
-    /// Hands on what the decoder has; false where its first picture comes too late for the window.
-    fn drain(
-        &mut self,
-        info: &MediaInfo,
-        span: Span,
-        needs_earlier: bool,
-        sounds: &mut Option<Sounds>,
-        sink: &mut dyn Sink,
-    ) -> Result<bool> {
-        let mut frame = Frame::new()?;
-        while let Decoded::Frame = self.decoder.receive(&mut frame)? {
-            if !self.verified {
-                let base = self.decoder.time_base();
-                let at = frame.time(base).map(|at| info.time_of_file(at));
-                let late = at.is_some_and(|at| at > span.start + self.video.picture_duration());
-                if late && needs_earlier {
-                    return Ok(false);
-                }
-                self.verified = true;
-                if let Some(sounds) = sounds {
-                    sounds.release(sink)?;
-                }
-            }
-            self.upright(frame, info, span, sink)?;
-            if self.done {
-                break;
-            }
-            frame = Frame::new()?;
-        }
-        Ok(true)
-    }
-
-    fn upright(
-        &mut self,
-        frame: Frame,
-        info: &MediaInfo,
-        span: Span,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let base = self.decoder.time_base();
-        let Some(chain) = self.chain(&frame) else {
-            let at = frame.time(base);
-            let length = frame.duration(base);
-            return self.place(frame, at.map(|at| info.time_of_file(at)), length, span, sink);
-        };
-        let shape = (frame.size(), frame.format());
-        if self.filter.as_ref().is_none_or(|f| (f.1, f.2) != shape) {
-            self.filter = Some((Filter::new(&frame, base, &chain)?, shape.0, shape.1));
-        }
-        let mut ready = Vec::new();
-        if let Some((filter, ..)) = self.filter.as_mut() {
-            filter.send(Some(&frame))?;
-            let mut out = Frame::new()?;
-            while filter.receive(&mut out)? {
-                ready.push((out, filter.time_base()));
-                out = Frame::new()?;
-            }
-        }
-        for (out, base) in ready {
-            let at = out.time(base).map(|at| info.time_of_file(at));
-            let length = out.duration(base);
-            self.place(out, at, length, span, sink)?;
-        }
-        Ok(())
-    }
-
-    /// What must be done to a picture, or `None` where it is fine as it is.
-    fn chain(&self, frame: &Frame) -> Option<String> {
-        let (width, height) = frame.size();
-        let format = frame.format();
-        let eight_bit = format == av::AVPixelFormat::AV_PIX_FMT_YUV420P as i32
-            || format == av::AVPixelFormat::AV_PIX_FMT_YUVJ420P as i32;
-        let sized = (width, height) == (self.size.0 as usize, self.size.1 as usize);
-        let filters = self.video.orientation.filters();
-        if eight_bit && sized && filters.is_empty() && !frame.is_interlaced() {
-            return None;
-        }
-        let mut chain: Vec<String> = Vec::new();
-        if frame.is_interlaced() {
-            chain.push("yadif=deint=interlaced".to_owned());
-        }
-        chain.extend(filters.iter().map(|&f| f.to_owned()));
-        let (w, h) = self.size;
-        // A recording that changes its size midway keeps the shape of its pictures.
-        chain.push(format!("scale={w}:{h}:flags=bicubic"));
-        chain.push("setsar=1".to_owned());
-        if !eight_bit {
-            chain.push("format=yuv420p".to_owned());
-        }
-        Some(chain.join(","))
-    }
-
-    fn place(
-        &mut self,
-        frame: Frame,
-        at: Option<MediaTime>,
-        length: MediaDuration,
-        span: Span,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let usual = self.video.picture_duration();
-        let length = if length > MediaDuration::ZERO { length } else { usual };
-        // A picture without a stamp follows the one before.
-        let at = at.or(self.last.map(|last| last + usual)).unwrap_or(MediaTime::ZERO);
-        if self.last.is_some_and(|last| at <= last) {
-            return Ok(());
-        }
-        self.last = Some(at);
-        if at < span.start {
-            self.held = Some((frame, at, length));
-            return Ok(());
-        }
-        self.give_held(Some(at), span, sink)?;
-        if at >= span.end {
-            self.done = true;
-            return Ok(());
-        }
-        self.count += 1;
-        sink.picture(&frame, at, length)
-    }
-
-    fn give_held(
-        &mut self,
-        next: Option<MediaTime>,
-        span: Span,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let Some((frame, at, length)) = self.held.take() else { return Ok(()) };
-        // Nothing stands before the window's first picture if that one is there from the start.
-        if next.is_some_and(|next| next == span.start) {
-            return Ok(());
-        }
-        self.count += 1;
-        sink.picture(&frame, at, length)
-    }
-
-    fn finish(&mut self, span: Span, sink: &mut dyn Sink) -> Result<()> {
-        self.give_held(None, span, sink)
-    }
-}
-
-struct Sounds {
-    decoder: Decoder,
-    resampler: Resampler,
-    rate: u32,
-    /// Where the next sample belongs if the sound is continuous.
-    expected: Option<MediaTime>,
-    done: bool,
-    /// Sound decoded before the first picture was found good.
-    waiting: VecDeque<SoundRun>,
-}
-
-impl Sounds {
-    fn drain(
-        &mut self,
-        info: &MediaInfo,
-        span: Span,
-        held: bool,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut frame = Frame::new()?;
-        while let Decoded::Frame = self.decoder.receive(&mut frame)? {
-            let stamp = frame.time(self.decoder.time_base()).map(|at| info.time_of_file(at));
-            let planes = self.resampler.convert(&frame)?;
-            let Some(at) = (match (stamp, self.expected) {
-                (Some(at), Some(expected)) if (at - expected).abs() <= SOUND_JITTER => {
-                    Some(expected)
-                }
-                (Some(at), _) => Some(at),
-                (None, expected) => expected,
-            }) else {
-                continue;
-            };
-            let count = planes.first().map_or(0, Vec::len) as i64;
-            let end = at + MediaDuration::from_samples(count, self.rate);
-            self.expected = Some(end);
-            if end > span.start && at < span.end {
-                let run = SoundRun { time: at, sample_rate: self.rate, planes };
-                if held {
-                    self.waiting.push_back(run);
-                } else {
-                    sink.sound(&run)?;
-                }
-            }
-            if end >= span.end {
-                self.done = true;
-            }
-        }
-        Ok(())
-    }
-
-    fn release(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        while let Some(run) = self.waiting.pop_front() {
-            sink.sound(&run)?;
-        }
-        Ok(())
     }
 }

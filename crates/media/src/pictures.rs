@@ -1,0 +1,185 @@
+//! Decoded pictures of a window: made upright, put in order, the right one first.
+
+use reprise_model::{MediaDuration, MediaTime, Result, Span};
+
+use crate::ffi::av;
+use crate::ffi::decoder::{Decoded, Decoder};
+use crate::ffi::filter::Filter;
+use crate::ffi::frame::Frame;
+use crate::probe::{MediaInfo, VideoInfo};
+use crate::sounds::Sounds;
+use crate::window::{Sink, WindowOptions};
+
+/// The pictures of a window.
+pub(crate) struct Pictures {
+    pub decoder: Decoder,
+    video: VideoInfo,
+    size: (u32, u32),
+    filter: Option<(Filter, (usize, usize), i32)>,
+    /// The newest picture before the window.
+    held: Option<(Frame, MediaTime, MediaDuration)>,
+    last: Option<MediaTime>,
+    /// Handed on so far.
+    pub count: u64,
+    /// Whether the first picture came early enough.
+    pub verified: bool,
+    /// Whether the window is over.
+    pub done: bool,
+}
+
+impl Pictures {
+    pub fn new(decoder: Decoder, video: &VideoInfo, options: &WindowOptions) -> Self {
+        Self {
+            decoder,
+            size: options.size.unwrap_or((video.width, video.height)),
+            video: video.clone(),
+            filter: None,
+            held: None,
+            last: None,
+            count: 0,
+            verified: false,
+            done: false,
+        }
+    }
+
+    /// Hands on what the decoder has; false where its first picture comes too late for the window.
+    pub fn drain(
+        &mut self,
+        info: &MediaInfo,
+        span: Span,
+        needs_earlier: bool,
+        sounds: &mut Option<Sounds>,
+        sink: &mut dyn Sink,
+    ) -> Result<bool> {
+        let mut frame = Frame::new()?;
+        while let Decoded::Frame = self.decoder.receive(&mut frame)? {
+            if !self.verified {
+                let base = self.decoder.time_base();
+                let at = frame.time(base).map(|at| info.time_of_file(at));
+                let late = at.is_some_and(|at| at > span.start + self.video.picture_duration());
+                if late && needs_earlier {
+                    return Ok(false);
+                }
+                self.verified = true;
+                if let Some(sounds) = sounds {
+                    sounds.release(sink)?;
+                }
+            }
+            self.upright(frame, info, span, sink)?;
+            if self.done {
+                break;
+            }
+            frame = Frame::new()?;
+        }
+        Ok(true)
+    }
+
+    fn upright(
+        &mut self,
+        frame: Frame,
+        info: &MediaInfo,
+        span: Span,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let base = self.decoder.time_base();
+        let Some(chain) = self.chain(&frame) else {
+            let at = frame.time(base);
+            let length = frame.duration(base);
+            return self.place(frame, at.map(|at| info.time_of_file(at)), length, span, sink);
+        };
+        let shape = (frame.size(), frame.format());
+        if self.filter.as_ref().is_none_or(|f| (f.1, f.2) != shape) {
+            self.filter = Some((Filter::new(&frame, base, &chain)?, shape.0, shape.1));
+        }
+        let mut ready = Vec::new();
+        if let Some((filter, ..)) = self.filter.as_mut() {
+            filter.send(Some(&frame))?;
+            let mut out = Frame::new()?;
+            while filter.receive(&mut out)? {
+                ready.push((out, filter.time_base()));
+                out = Frame::new()?;
+            }
+        }
+        for (out, base) in ready {
+            let at = out.time(base).map(|at| info.time_of_file(at));
+            let length = out.duration(base);
+            self.place(out, at, length, span, sink)?;
+        }
+        Ok(())
+    }
+
+    /// What must be done to a picture, or `None` where it is fine as it is.
+    fn chain(&self, frame: &Frame) -> Option<String> {
+        let (width, height) = frame.size();
+        let format = frame.format();
+        let eight_bit = format == av::AVPixelFormat::AV_PIX_FMT_YUV420P as i32
+            || format == av::AVPixelFormat::AV_PIX_FMT_YUVJ420P as i32;
+        let sized = (width, height) == (self.size.0 as usize, self.size.1 as usize);
+        let filters = self.video.orientation.filters();
+        if eight_bit && sized && filters.is_empty() && !frame.is_interlaced() {
+            return None;
+        }
+        let mut chain: Vec<String> = Vec::new();
+        if frame.is_interlaced() {
+            chain.push("yadif=deint=interlaced".to_owned());
+        }
+        chain.extend(filters.iter().map(|&f| f.to_owned()));
+        let (w, h) = self.size;
+        // A recording that changes its size midway keeps the shape of its pictures.
+        chain.push(format!("scale={w}:{h}:flags=bicubic"));
+        chain.push("setsar=1".to_owned());
+        if !eight_bit {
+            chain.push("format=yuv420p".to_owned());
+        }
+        Some(chain.join(","))
+    }
+
+    fn place(
+        &mut self,
+        frame: Frame,
+        at: Option<MediaTime>,
+        length: MediaDuration,
+        span: Span,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let usual = self.video.picture_duration();
+        let length = if length > MediaDuration::ZERO { length } else { usual };
+        // A picture without a stamp follows the one before.
+        let at = at.or(self.last.map(|last| last + usual)).unwrap_or(MediaTime::ZERO);
+        if self.last.is_some_and(|last| at <= last) {
+            return Ok(());
+        }
+        self.last = Some(at);
+        if at < span.start {
+            self.held = Some((frame, at, length));
+            return Ok(());
+        }
+        self.give_held(Some(at), span, sink)?;
+        if at >= span.end {
+            self.done = true;
+            return Ok(());
+        }
+        self.count += 1;
+        sink.picture(&frame, at, length)
+    }
+
+    fn give_held(
+        &mut self,
+        next: Option<MediaTime>,
+        span: Span,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let Some((frame, at, length)) = self.held.take() else { return Ok(()) };
+        // Nothing stands before the window's first picture if that one is there from the start.
+        if next.is_some_and(|next| next == span.start) {
+            return Ok(());
+        }
+        self.count += 1;
+        sink.picture(&frame, at, length)
+    }
+
+    /// Hands on the picture that stands when the recording ends before the window begins.
+    pub fn finish(&mut self, span: Span, sink: &mut dyn Sink) -> Result<()> {
+        self.give_held(None, span, sink)
+    }
+}
