@@ -4,8 +4,7 @@
 //! source or a span to avoid; among the lawful ones the best covers the moment, cuts no word, keeps
 //! away from scene cuts, and is short.
 
-use reprise_checks::Evidence;
-use reprise_checks::Policy;
+use reprise_checks::{Evidence, Pause, Policy};
 use reprise_model::{MediaDuration, MediaTime, RuleId, Span};
 use serde::{Deserialize, Serialize};
 
@@ -106,10 +105,11 @@ pub fn trim(input: &TrimInput<'_>) -> Result<Trim, TrimRefusal> {
     let min_s = input.policy.clip.duration_min_s;
     let max_s = input.policy.clip.duration_max_s;
     let clear = clear_stretches(input, &faults);
+    let (pauses, scene_cuts) = (input.evidence.pauses(), input.evidence.scene_cuts());
     let moment_max = input.moment.seconds();
     let mut best: Option<(f64, Span, bool, bool)> = None;
     for stretch in &clear {
-        let (starts, ends) = edges(input, *stretch);
+        let (starts, ends) = edges(input, *stretch, &pauses);
         for start in &starts {
             for end in &ends {
                 let span = Span::new(start.at, end.at);
@@ -122,7 +122,7 @@ pub fn trim(input: &TrimInput<'_>) -> Result<Trim, TrimRefusal> {
                 if covered < (moment_max * 0.25).min(min_s) {
                     continue;
                 }
-                let score = score(input, span, covered, *start, *end);
+                let score = score(input, span, covered, [*start, *end], &scene_cuts);
                 if best.is_none_or(|(old, ..)| score > old + 1e-9) {
                     best = Some((score, span, start.in_pause, end.in_pause));
                 }
@@ -178,7 +178,7 @@ fn clear_stretches(input: &TrimInput<'_>, faults: &[Avoid]) -> Vec<Span> {
     clear
 }
 
-fn edges(input: &TrimInput<'_>, stretch: Span) -> (Vec<Edge>, Vec<Edge>) {
+fn edges(input: &TrimInput<'_>, stretch: Span, pauses: &[Pause]) -> (Vec<Edge>, Vec<Edge>) {
     let reach = MediaDuration::from_seconds(input.settings.reach_s);
     let (mut starts, mut ends) = (Vec::new(), Vec::new());
     // Where no pause helps: the edges of the moment and of the stretch.
@@ -192,7 +192,7 @@ fn edges(input: &TrimInput<'_>, stretch: Span) -> (Vec<Edge>, Vec<Edge>) {
     let max = MediaDuration::from_seconds(input.policy.clip.duration_max_s - 0.2);
     starts.push(Edge { at: (stretch.end - max).max(stretch.start), in_pause: false });
     ends.push(Edge { at: (stretch.start + max).min(stretch.end), in_pause: false });
-    for pause in input.evidence.pauses() {
+    for pause in pauses {
         let half = MediaDuration::from_flicks(pause.span.duration().flicks() / 2);
         // A clip begins just before the words and ends a breath after them.
         let start = pause.span.end - half.min(MediaDuration::from_millis(150));
@@ -212,11 +212,17 @@ fn edges(input: &TrimInput<'_>, stretch: Span) -> (Vec<Edge>, Vec<Edge>) {
     (starts, ends)
 }
 
-fn score(input: &TrimInput<'_>, span: Span, covered: f64, start: Edge, end: Edge) -> f64 {
+fn score(
+    input: &TrimInput<'_>,
+    span: Span,
+    covered: f64,
+    edges: [Edge; 2],
+    scene_cuts: &[MediaTime],
+) -> f64 {
     let settings = input.settings;
     let mut score = covered - settings.outside_cost * (span.seconds() - covered);
     score -= settings.long_cost * (span.seconds() - settings.preferred_max_s).max(0.0);
-    for edge in [start, end] {
+    for edge in edges {
         if !edge.in_pause {
             score -= settings.word_cost;
         }
@@ -226,7 +232,7 @@ fn score(input: &TrimInput<'_>, span: Span, covered: f64, start: Edge, end: Edge
         Span::new(span.start + MediaDuration::from_millis(1), span.start + near),
         Span::new(span.end - near, span.end),
     ];
-    for cut in input.evidence.scene_cuts() {
+    for &cut in scene_cuts {
         if inside.iter().any(|edge| edge.contains(cut)) {
             score -= settings.scene_cut_cost;
         }
