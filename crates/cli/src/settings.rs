@@ -19,7 +19,7 @@ pub struct PipelineArgs {
     /// Encoding profile (TOML); without it the built-in pipelines/profiles/h264-720p-fast.toml
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
-    /// How moments are found and cuts are chosen (TOML with [segment] and [trim])
+    /// How moments are found and cuts are chosen (TOML, sections segment and trim)
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
     /// Clips worked on at once; without it one a core

@@ -11,7 +11,7 @@ use crate::settings::PipelineArgs;
 
 /// The whole job for one LIVE: find the moments, cut, check, grade, publish
 ///
-/// Writes DEST/<seller>/<session id>/ with clips/, report.html and session.json. Running it again
+/// Writes DEST/SELLER/SESSION/ with clips/, report.html and session.json. Running it again
 /// with the same inputs does nothing; with changed inputs it redoes what they touch. It may be
 /// stopped at any time and started again.
 #[derive(clap::Args, Debug)]
