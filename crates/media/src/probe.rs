@@ -159,7 +159,8 @@ impl VideoInfo {
 /// needs to name its streams.
 ///
 /// # Errors
-/// As [`Input::open`]; `Malformed` where it holds neither pictures nor sound.
+/// `Unsupported` where it is no recording of a known kind; `Malformed` where it is damaged beyond
+/// reading or holds neither pictures nor sound; `Io` where the source fails.
 pub fn probe(source: Arc<dyn ByteSource>) -> Result<MediaInfo> {
     let size_bytes = source.len();
     let mut input = Input::open(source)?;

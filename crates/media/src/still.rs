@@ -24,7 +24,7 @@ pub struct Still {
 /// The picture that stands at `at`, upright.
 ///
 /// # Errors
-/// As [`encode_clip`].
+/// As [`crate::encode_clip`].
 pub fn still(source: Arc<dyn ByteSource>, info: &MediaInfo, at: MediaTime) -> Result<Still> {
     #[derive(Default)]
     struct First(Option<Still>);
