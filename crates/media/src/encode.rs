@@ -76,14 +76,13 @@ pub struct EncodedClip {
     pub height: u32,
     /// Whether it has sound.
     pub has_audio: bool,
-    /// The stills that were asked for, in order, as far as the clip goes.
-    pub stills: Vec<Still>,
     /// How the decoding went.
     pub stats: WindowStats,
 }
 
 /// Cuts and encodes one stretch in one pass; `observer` sees the recording's own pictures and
-/// sound of the clip as they go into the encoder.
+/// sound of the clip as they go into the encoder, and `on_still` gets the stills that were asked
+/// for, in order, as far as the clip goes (kept, they would cost 3 MB each).
 ///
 /// # Errors
 /// `Unsupported` where the recording has no pictures; `Usage` where the stretch lies outside it or
@@ -94,6 +93,7 @@ pub fn encode_clip(
     info: &MediaInfo,
     request: &ClipRequest<'_>,
     observer: Option<&mut dyn Observer>,
+    on_still: &mut dyn FnMut(Still),
 ) -> Result<EncodedClip> {
     let video = info.require_video()?;
     let wanted = request.span.intersect(info.span());
@@ -135,7 +135,7 @@ pub fn encode_clip(
         observer,
         waiting_sound: Vec::new(),
         wanted_stills: request.stills.to_vec(),
-        stills: Vec::new(),
+        on_still,
         size: (0, 0),
     };
     let options = WindowOptions { span: window, size: Some(size), threads: 1 };
@@ -152,7 +152,7 @@ fn output_rate(video: &VideoInfo, fps_max: f64) -> (i32, i32) {
     (video.rate.0, video.rate.1 * divisor)
 }
 
-struct Job<'a, 'o> {
+struct Job<'a, 'o, 's> {
     wanted: MediaTime,
     near: MediaDuration,
     rate: (i32, i32),
@@ -171,12 +171,11 @@ struct Job<'a, 'o> {
     /// Sound that came before the start was known.
     waiting_sound: Vec<SoundRun>,
     wanted_stills: Vec<MediaTime>,
-    /// Shared, not copied; made into stills once the encoder is gone.
-    stills: Vec<(Frame, MediaTime)>,
+    on_still: &'s mut dyn FnMut(Still),
     size: (usize, usize),
 }
 
-impl Sink for Job<'_, '_> {
+impl Sink for Job<'_, '_, '_> {
     fn picture(&mut self, frame: &Frame, time: MediaTime, length: MediaDuration) -> Result<()> {
         if self.emitted >= self.count {
             return Ok(());
@@ -208,7 +207,7 @@ impl Sink for Job<'_, '_> {
     }
 }
 
-impl Job<'_, '_> {
+impl Job<'_, '_, '_> {
     /// Fixes the first tick on the picture nearest to what was asked for.
     fn begin(&mut self, next: MediaTime) -> Result<()> {
         let held = self.held.take();
@@ -281,7 +280,9 @@ impl Job<'_, '_> {
         let reached = self.tick(self.emitted) + self.half_tick();
         while self.wanted_stills.first().is_some_and(|&wanted| wanted <= reached) {
             self.wanted_stills.remove(0);
-            self.stills.push((frame.share()?, *at));
+            if let Some(view) = frame.picture(*at, MediaDuration::ZERO) {
+                (self.on_still)(to_still(&view));
+            }
         }
         frame.set_stamp(i64::try_from(self.emitted).unwrap_or(i64::MAX));
         if self.encoder.is_none() {
@@ -339,12 +340,6 @@ impl Job<'_, '_> {
         let has_audio = self.sound.is_some();
         self.current = None;
         let mp4 = mux(encoder, self.packets, self.sound)?;
-        let stills = self
-            .stills
-            .iter()
-            .filter_map(|(frame, at)| frame.picture(*at, MediaDuration::ZERO))
-            .map(|view| to_still(&view))
-            .collect();
         Ok(EncodedClip {
             mp4,
             span,
@@ -353,7 +348,6 @@ impl Job<'_, '_> {
             width: self.size.0 as u32,
             height: self.size.1 as u32,
             has_audio,
-            stills,
             stats,
         })
     }

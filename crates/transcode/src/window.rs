@@ -119,25 +119,26 @@ pub fn run_window(
     let last_at = span.end - MediaDuration::from_seconds(1.6 / fps.max(1.0));
     let stills = [span.start, cover_at, last_at];
     let clip_request = ClipRequest { span, settings: request.encode, stills: &stills };
+    let mut pictures = Vec::new();
+    let mut keep = |picture: Still| pictures.push(jpeg(&picture));
     let (clip, source) = match seen {
         Some(evidence) => {
-            let clip = encode_clip(source, request.info, &clip_request, None)?;
+            let clip = encode_clip(source, request.info, &clip_request, None, &mut keep)?;
             let evidence = evidence.within(clip.span);
             (clip, evidence)
         }
         None => {
             let mut collector = EvidenceCollector::new();
-            let clip = encode_clip(source, request.info, &clip_request, Some(&mut collector))?;
+            let clip =
+                encode_clip(source, request.info, &clip_request, Some(&mut collector), &mut keep)?;
             (clip, collector.finish())
         }
     };
-    let cover = clip.stills.get(1).map(jpeg).transpose()?;
+    let mut pictures = pictures.into_iter().collect::<Result<Vec<_>>>()?.into_iter();
     let mut edge_pictures = Vec::new();
-    for (name, index) in [("first.jpg", 0), ("last.jpg", 2)] {
-        if let Some(picture) = clip.stills.get(index) {
-            edge_pictures.push((name.to_owned(), jpeg(picture)?));
-        }
-    }
+    edge_pictures.extend(pictures.next().map(|picture| ("first.jpg".to_owned(), picture)));
+    let cover = pictures.next();
+    edge_pictures.extend(pictures.next().map(|picture| ("last.jpg".to_owned(), picture)));
     release_memory();
     let decoded = decode_clip(Arc::new(MemorySource::new("clip.mp4", clip.mp4.clone())))?;
     release_memory();
