@@ -30,8 +30,25 @@ pub const NO_TIME: i64 = i64::MIN;
 /// Silences libav's own log; what goes wrong is reported as errors and faults.
 pub fn initialise() {
     static ONCE: Once = Once::new();
-    // SAFETY: a plain setter.
-    ONCE.call_once(|| unsafe { av::av_log_set_level(av::AV_LOG_QUIET) });
+    // SAFETY: plain setters.
+    ONCE.call_once(|| unsafe {
+        av::av_log_set_level(av::AV_LOG_QUIET);
+        keep_pictures_out_of_the_heap();
+    });
+}
+
+/// Lets every block from 128 KiB up be mapped alone and given back when it is freed. glibc would
+/// raise that bound to 32 MiB once it saw large blocks freed, and keep them.
+unsafe fn keep_pictures_out_of_the_heap() {
+    #[cfg(target_env = "gnu")]
+    {
+        const M_MMAP_THRESHOLD: std::ffi::c_int = -3;
+        unsafe extern "C" {
+            fn mallopt(parameter: std::ffi::c_int, value: std::ffi::c_int) -> std::ffi::c_int;
+        }
+        // SAFETY: takes the allocator's own lock.
+        unsafe { mallopt(M_MMAP_THRESHOLD, 128 << 10) };
+    }
 }
 
 /// Gives memory that is free but still held by the allocator back to the system: pictures are large
