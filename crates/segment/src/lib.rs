@@ -31,7 +31,7 @@ use reprise_model::span::merged;
 use reprise_model::{MediaDuration, Span, WallTime};
 use serde::{Deserialize, Serialize};
 
-pub use settings::{Settings, Weights};
+pub use settings::{Settings, Weights, Without};
 
 use crate::log::Log;
 

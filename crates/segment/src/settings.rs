@@ -39,6 +39,20 @@ pub struct Settings {
     /// Share of sessions without any burst that may report a confident moment, 0 to 1. Default
     /// 0.02. Lower moves weak moments into the tail.
     pub false_alarm: f64,
+    /// Parts left out, to measure what each is worth; never read from a file.
+    #[serde(skip)]
+    pub without: Without,
+}
+
+/// Parts of the segmenter that an ablation leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// Reactions are taken to come at once.
+    pub lag: bool,
+    /// The expected counts are one constant for the whole session.
+    pub baseline: bool,
+    /// Repeats, payment batches, giveaway entries and greetings count like everything else.
+    pub confounders: bool,
 }
 
 impl Default for Settings {
@@ -56,6 +70,7 @@ impl Default for Settings {
             chat_lag_max_s: 45.0,
             baseline_s: 900.0,
             false_alarm: 0.02,
+            without: Without::default(),
         }
     }
 }
@@ -95,6 +110,7 @@ impl Settings {
             chat_lag_max_s,
             baseline_s: within(self.baseline_s, fallback.baseline_s, 60.0, 7200.0),
             false_alarm: within(self.false_alarm, fallback.false_alarm, 1e-6, 1.0),
+            without: self.without,
         }
     }
 }
