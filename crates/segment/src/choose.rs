@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use reprise_model::moment::Moment;
 use reprise_model::{MediaTime, Span};
 
+use crate::cause;
 use crate::find::{Findings, Found, Role};
 use crate::log::Log;
 use crate::report;
@@ -102,6 +103,7 @@ pub(crate) fn choose(
             score: (c.score * 1e6).round() / 1e6,
             confident: confident(c),
             product_ids: report::products(log, findings, c.found),
+            causes: cause::causes(log, series, findings, c.found),
             reasons: report::reasons(log, series, findings, c.found),
             attributed: report::attributed(log, findings, c.found),
         })

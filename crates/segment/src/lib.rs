@@ -7,9 +7,11 @@
 //! 4. `lag` measures how late chat and orders answer.
 //! 5. `places` says where to look; `scan` and `find` search the windows that caused the reactions,
 //!    with the lag undone.
-//! 6. `choose` and `report` cut the windows, weigh them, pick the moments and say why.
+//! 6. `choose` and `report` cut the windows, weigh them, pick the moments and say why; `cause` says
+//!    what each is most likely due to.
 
 mod baseline;
+mod cause;
 mod choose;
 mod clean;
 mod find;
