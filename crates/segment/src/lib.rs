@@ -9,11 +9,14 @@
 //!    with the lag undone.
 //! 6. `choose` and `report` cut the windows, weigh them and say why; `select` picks the set that is
 //!    worth most as a whole; `cause` says what each moment is most likely due to.
+//!
+//! `explain` tells of one second what all of this made of it.
 
 mod baseline;
 mod cause;
 mod choose;
 mod clean;
+mod explain;
 mod find;
 mod kernel;
 mod lag;
@@ -34,6 +37,7 @@ use reprise_model::span::merged;
 use reprise_model::{MediaDuration, Span, WallTime};
 use serde::{Deserialize, Serialize};
 
+pub use explain::explain;
 pub use settings::{Settings, Weights, Without};
 
 use crate::log::Log;
@@ -73,6 +77,29 @@ pub struct Segmentation {
 
 /// Finds the moments of a LIVE. Never fails: what cannot be used is named in the notes.
 pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
+    let Worked { log, series, signals, findings, choice, .. } = work(input, settings);
+    Segmentation {
+        lag: published(&log, &signals, &findings),
+        moments: choice.moments,
+        series,
+        marks: log.marks,
+        notes: log.notes,
+    }
+}
+
+/// All that leads to the moments; what [`segment`] reports and [`explain()`] explains.
+struct Worked {
+    settings: Settings,
+    /// Of what is read of the recording.
+    duration_s: f64,
+    log: Log,
+    series: Series,
+    signals: find::Signals,
+    findings: find::Findings,
+    choice: choose::Choice,
+}
+
+fn work(input: &Input<'_>, settings: &Settings) -> Worked {
     let settings = settings.clamped();
     let whole_s = input.duration.seconds().max(0.0);
     let duration_s = whole_s.min(LONGEST_S);
@@ -87,18 +114,16 @@ pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
     let signals = signals(&log, &series, seconds, margin_s as usize);
     let findings = find::search(&log, &signals, &settings);
     let allowed = allowed(&log, input.recorded, duration_s);
-    let moments = choose::choose(&log, &series, &findings, &allowed, &settings).moments;
+    let choice = choose::choose(&log, &series, &findings, &allowed, &settings);
     notes(&mut log);
+    Worked { settings, duration_s, log, series, signals, findings, choice }
+}
+
+fn published(log: &Log, signals: &find::Signals, findings: &find::Findings) -> Vec<Lag> {
     let has_chat = !log.comments.is_empty() || signals.chat.iter().any(|n| *n > 0.0);
     let has_orders = signals.by_product.iter().any(|events| !events.is_empty());
     let has_clicks = signals.clicks.iter().any(|n| *n > 0.0);
-    Segmentation {
-        lag: findings.lags.published(has_orders, has_chat, has_clicks),
-        moments,
-        series,
-        marks: log.marks,
-        notes: log.notes,
-    }
+    findings.lags.published(has_orders, has_chat, has_clicks)
 }
 
 fn notes(log: &mut Log) {
