@@ -72,12 +72,17 @@ fn a_chosen_second_that_is_not_certain_says_so() {
     let found = run(&events);
     let moment = found.moments.iter().find(|m| m.product_ids == ["a"]).unwrap();
     assert!(!moment.confident);
-    let told = told(&events, moment.span.start.seconds() + 1.0);
+    let here = told(&events, moment.span.start.seconds() + 1.0);
     assert!(
-        matches!(&told.answers[0], Answer::Chosen { confident: false, .. }),
+        matches!(&here.answers[0], Answer::Chosen { confident: false, .. }),
         "{:?}",
-        told.answers
+        here.answers
     );
+
+    let none = Settings { max_moments: 0, ..Settings::default() };
+    let told = told_with(&events, &[], &none, moment.span.start.seconds() + 1.0);
+    assert!(matches!(told.answers[0], Answer::BeyondList { most: 0, confident: false, .. }));
+    assert!(matches!(told.answers[1], Answer::Weak { .. }), "{:?}", told.answers);
 }
 
 #[test]
