@@ -161,8 +161,7 @@ impl Texts<'_> {
             ),
             Answer::NoCause { evidence_nats, threshold_nats } if evidence_nats < threshold_nats => {
                 format!(
-                    "What is left that answers it is too little: evidence {evidence_nats:.1}, {:.1} below the {threshold_nats:.1} that it takes to be certain.",
-                    threshold_nats - evidence_nats
+                    "Too little is left that answers it: evidence {evidence_nats:.1} where it takes {threshold_nats:.1} to be certain."
                 )
             }
             Answer::NoCause { evidence_nats, .. } => format!(
@@ -221,9 +220,10 @@ impl Texts<'_> {
             return vec!["No moment was considered in this LIVE.".to_owned()];
         }
         let covering = told.candidates.iter().any(|candidate| candidate.covers);
-        let mut out = vec![
-            if covering { "Considered here:" } else { "Considered nearest to it:" }.to_owned(),
-        ];
+        let mut out = vec![format!(
+            "Considered {} (evidence in nats: each makes it 2.7 times as likely that it was no chance):",
+            if covering { "here" } else { "nearest to it" }
+        )];
         for candidate in &told.candidates {
             let name = candidate.moment_id.as_deref().unwrap_or("not chosen");
             let about: Vec<String> =

@@ -136,14 +136,22 @@ impl Place<'_> {
         }
         let settled = !out.is_empty();
         out.extend(self.earlier());
-        out.extend(self.not_counted());
         if !settled {
             out.extend(self.elsewhere());
+        }
+        // What fills the chat anyway explains least.
+        let (chatter, events): (Vec<_>, Vec<_>) = self
+            .not_counted()
+            .into_iter()
+            .partition(|answer| matches!(answer, Answer::Chatter { .. }));
+        out.extend(events);
+        if !settled {
             out.push(Answer::NoCause {
                 evidence_nats: hundredth(self.evidence()),
                 threshold_nats: hundredth(self.worked.choice.threshold),
             });
         }
+        out.extend(chatter);
         out
     }
 

@@ -1,7 +1,7 @@
 //! Every kind of verdict on a second, on sessions made by hand; and that what is explained is what
 //! was segmented.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod by_hand;
 

@@ -42,9 +42,6 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let options = args.pipeline.options()?;
     let result = reprise_worker::explain_session(&args.session, &options.segment, args.at)?;
     let loaded = &result.session.loaded;
-    for warning in &loaded.warnings {
-        output::say(&format!("warning: {warning}"));
-    }
     let texts = explanation::Texts {
         products: &loaded.products,
         timezone: &loaded.manifest.timezone,
