@@ -8,6 +8,7 @@ use reprise_model::{MediaTime, Span};
 use crate::find::{Findings, Found, Role};
 use crate::log::Log;
 use crate::report;
+use crate::scenes::{FIRST, SCENE_S, best_apart, chance};
 use crate::settings::Settings;
 
 use reprise_model::series::Series;
@@ -19,9 +20,6 @@ const SECOND_COST: f64 = 0.006;
 /// Seconds between places where a pitch could lie without the two being told apart; how many such
 /// places a session has decides what evidence chance alone would bring.
 const RESOLUTION_S: f64 = 10.0;
-
-/// Moments without a product whose starts are nearer than this belong to one scene, seconds.
-const SCENE_S: f64 = 120.0;
 
 /// A cause on its way to a moment.
 struct Candidate<'a> {
@@ -66,6 +64,20 @@ pub(crate) fn choose(
     let products = findings.roles.iter().filter(|r| matches!(r, Role::Orders(Some(_)))).count();
     let threshold = least_evidence(series.orders.len(), products, settings);
     let mut taken: Vec<&Candidate<'_>> = Vec::new();
+    if candidates.iter().all(|c| c.found.cause.product.is_none()) {
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        order.sort_by(|&a, &b| candidates[a].window.start.cmp(&candidates[b].window.start));
+        let values: Vec<(f64, f64)> = order
+            .iter()
+            .map(|&i| (candidates[i].window.start.seconds(), chance(candidates[i].found.cause.llr)))
+            .collect();
+        let mut first: Vec<usize> = best_apart(&values, FIRST.min(settings.max_moments), SCENE_S)
+            .into_iter()
+            .map(|k| order[k])
+            .collect();
+        first.sort_unstable();
+        taken.extend(first.into_iter().map(|i| &candidates[i]));
+    }
     // Where no product tells scenes apart, one moment of each scene comes before a second one.
     for apart_s in [SCENE_S, 0.0] {
         let mut round: Vec<&Candidate<'_>> = Vec::new();

@@ -8,7 +8,10 @@ use crate::kernel::Kernel;
 use crate::lag::{self, Lags};
 use crate::log::Log;
 use crate::places::{learn_habit, speaking, stretches, witnesses};
-use crate::scan::{Cause, Channel, Heard, LENGTHS, Stretch, cause, try_windows};
+use crate::scan::{
+    Cause, Channel, Heard, LENGTHS, Stretch, Tried, best_of, cause, total_evidence, try_windows,
+};
+use crate::scenes::{FIRST, SCENE_S, best_apart, chance};
 use crate::settings::Settings;
 
 /// Longer stretches are searched in coarse steps first, seconds.
@@ -260,6 +263,9 @@ fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
         let tried = try_windows(stretch, heard, 1 + size / 150);
         return cause(stretch, &tried).into_iter().collect();
     }
+    if stretch.chat_only {
+        return scenes(stretch, &try_windows(stretch, heard, 2));
+    }
     let tried = try_windows(stretch, heard, 3);
     let mut order: Vec<usize> = (0..tried.len()).filter(|&i| tried[i].llr > UNPINNED_LLR).collect();
     order.sort_by(|&a, &b| {
@@ -285,6 +291,34 @@ fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
                 ..stretch.clone()
             };
             cause(&near, &try_windows(&near, heard, 1))
+        })
+        .collect()
+}
+
+/// Causes where only the chat tells: those that are best reported together, then what lies between.
+fn scenes(stretch: &Stretch, tried: &[Tried]) -> Vec<Cause> {
+    let at_start: Vec<(Tried, f64)> = tried
+        .chunk_by(|a, b| a.start == b.start)
+        .filter_map(|same| Some((*best_of(same)?, total_evidence(same).max(0.0))))
+        .collect();
+    let values: Vec<(f64, f64)> =
+        at_start.iter().map(|(window, llr)| (window.start as f64, chance(*llr))).collect();
+    let mut taken = best_apart(&values, FIRST, SCENE_S);
+    let mut rest: Vec<usize> =
+        (0..at_start.len()).filter(|&i| at_start[i].1 > UNPINNED_LLR).collect();
+    rest.sort_by(|&a, &b| at_start[b].1.total_cmp(&at_start[a].1).then(a.cmp(&b)));
+    for i in rest {
+        let start = at_start[i].0.start;
+        if taken.iter().all(|&t| at_start[t].0.start.abs_diff(start) >= LENGTHS[LENGTHS.len() - 1])
+        {
+            taken.push(i);
+        }
+    }
+    taken
+        .into_iter()
+        .filter_map(|i| {
+            let (window, llr) = at_start[i];
+            Some(Cause { llr, ..cause(stretch, &[window])? })
         })
         .collect()
 }

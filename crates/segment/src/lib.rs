@@ -19,6 +19,7 @@ mod log;
 mod places;
 mod report;
 mod scan;
+mod scenes;
 mod series;
 mod settings;
 mod words;

@@ -26,6 +26,11 @@ const LEAST_WEIGHT: f64 = 0.03;
 const GREETING_S: f64 = 180.0;
 const GREETING_SHARE: f64 = 0.6;
 
+/// Without words the length tells: a comment of at most so many letters is a reaction; a longer one
+/// weighs so much (chosen on ten labelled chats).
+const SHORT: u64 = 20;
+const LONG_WEIGHT: f64 = 0.3;
+
 /// One weight per comment, 0 to about 1: how much it counts as a reaction. Giveaway entries and
 /// greetings weigh nothing. Scaled so that weighted counts vary like plain ones would.
 pub(crate) fn weights(comments: &[Comment], seconds: usize) -> Vec<f64> {
@@ -34,6 +39,17 @@ pub(crate) fn weights(comments: &[Comment], seconds: usize) -> Vec<f64> {
         .collect();
     let mut out = vec![0.0; comments.len()];
     if live.is_empty() || seconds == 0 {
+        return out;
+    }
+    if live.iter().all(|&i| comments[i].text.is_empty()) {
+        let weight = |i: usize| if comments[i].length <= SHORT { 1.0 } else { LONG_WEIGHT };
+        let (mut first, mut second) = (0.0, 0.0);
+        for &i in &live {
+            out[i] = weight(i);
+            first += out[i];
+            second += out[i] * out[i];
+        }
+        out.iter_mut().for_each(|weight| *weight *= first / second);
         return out;
     }
     let features = features(comments, &live);
