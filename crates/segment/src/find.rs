@@ -266,33 +266,78 @@ fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
     if stretch.chat_only {
         return scenes(stretch, &try_windows(stretch, heard, 2));
     }
-    let tried = try_windows(stretch, heard, 3);
-    let mut order: Vec<usize> = (0..tried.len()).filter(|&i| tried[i].llr > UNPINNED_LLR).collect();
-    order.sort_by(|&a, &b| {
-        tried[b].score.total_cmp(&tried[a].score).then(tried[a].start.cmp(&tried[b].start))
-    });
-    let mut taken: Vec<(usize, usize)> = Vec::new();
-    let most = size / 60;
-    for i in order {
-        let (start, end) = (tried[i].start, tried[i].start + LENGTHS[tried[i].length]);
-        if taken.iter().all(|&(s, e)| end + APART_S <= s || e + APART_S <= start) {
-            taken.push((start, end));
-            if taken.len() >= most {
-                break;
+    pursue(stretch, heard)
+}
+
+/// The causes of a long stretch, one after the other: each is the best explanation of what the ones
+/// before it leave over, so that the tail of one reaction is no second cause.
+fn pursue(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
+    const STEP_S: usize = 3;
+    let most = (stretch.to - stretch.from) / 60;
+    let mut credits: Vec<Vec<f64>> = heard
+        .iter()
+        .map(|h| h.credit.map_or_else(|| vec![0.0; h.channel.base.len()], <[f64]>::to_vec))
+        .collect();
+    let mut tried = try_windows(stretch, heard, STEP_S);
+    let mut taken: Vec<Cause> = Vec::new();
+    while taken.len() < most {
+        let apart = |window: &Tried| {
+            let (start, end) = (window.start, window.start + LENGTHS[window.length]);
+            taken.iter().all(|cause| {
+                end + APART_S <= cause.start || cause.start + cause.length + APART_S <= start
+            })
+        };
+        let best = tried
+            .iter()
+            .filter(|window| window.llr > UNPINNED_LLR && apart(window))
+            .reduce(|a, b| if b.score > a.score { b } else { a });
+        let Some(&best) = best else { break };
+        let now: Vec<Heard<'_>> = heard
+            .iter()
+            .zip(&credits)
+            .map(|(h, credit)| Heard { channel: h.channel, credit: Some(credit) })
+            .collect();
+        let near = Stretch {
+            from: best.start.saturating_sub(30).max(stretch.from),
+            to: (best.start + LENGTHS[best.length] + 30).min(stretch.to),
+            ..stretch.clone()
+        };
+        let Some(found) = cause(&near, &try_windows(&near, &now, 1)) else {
+            // Its neighbours will do no better.
+            tried.retain(|window| window.start != best.start);
+            continue;
+        };
+        let mut reach = (found.start, found.start);
+        for (h, credit) in heard.iter().zip(&mut credits) {
+            let (from, response) = response(&found, &h.channel.kernel);
+            let amount = h.channel.fit(&response, from, Some(credit)).amount;
+            for (k, r) in response.iter().enumerate() {
+                if let Some(slot) = credit.get_mut(from + k) {
+                    *slot += amount * r;
+                }
             }
+            reach = (reach.0.min(from), reach.1.max(from + response.len()));
         }
+        // Only windows whose reaction meets the credited one see a change.
+        let now: Vec<Heard<'_>> = heard
+            .iter()
+            .zip(&credits)
+            .map(|(h, credit)| Heard { channel: h.channel, credit: Some(credit) })
+            .collect();
+        let earlier = reach.1 - reach.0;
+        let first = tried.partition_point(|w| w.start + earlier < reach.0);
+        let last = tried.partition_point(|w| w.start < reach.1);
+        for window in &mut tried[first..last] {
+            let prior = window.score - window.llr;
+            let response = |h: &Heard<'_>| {
+                h.channel.fit(&h.channel.responses[window.length], window.start, h.credit).llr
+            };
+            window.llr = now.iter().map(response).sum();
+            window.score = window.llr + prior;
+        }
+        taken.push(found);
     }
     taken
-        .into_iter()
-        .filter_map(|(start, end)| {
-            let near = Stretch {
-                from: start.saturating_sub(30).max(stretch.from),
-                to: (end + 30).min(stretch.to),
-                ..stretch.clone()
-            };
-            cause(&near, &try_windows(&near, heard, 1))
-        })
-        .collect()
 }
 
 /// Causes where only the chat tells: those that are best reported together, then what lies between.
