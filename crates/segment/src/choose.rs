@@ -102,7 +102,7 @@ pub(crate) fn choose(
         }
         taken.extend(round);
     }
-    let confident = |c: &Candidate<'_>| c.found.cause.llr >= threshold;
+    let confident = |c: &Candidate<'_>| c.found.sure_llr >= threshold;
     taken.sort_by_key(|c| Reverse(confident(c)));
     taken
         .iter()

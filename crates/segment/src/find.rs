@@ -17,6 +17,9 @@ use crate::settings::Settings;
 /// Longer stretches are searched in coarse steps first, seconds.
 pub(crate) const FINE_S: usize = 420;
 
+/// The sides of a reaction that it must stand out from, seconds.
+const SIDE_S: usize = 120;
+
 /// Two causes of one long stretch lie at least so far apart, seconds.
 const APART_S: usize = 30;
 
@@ -54,6 +57,9 @@ pub(crate) struct Found {
     pub credited: Vec<(usize, f64)>,
     /// Evidence in the orders alone, nats.
     pub order_llr: f64,
+    /// Evidence that is left where the busier side of it is taken for the usual rate, nats: a crowd
+    /// that comes and stays for minutes is no reaction. As `cause.llr` where orders speak too.
+    pub sure_llr: f64,
 }
 
 /// Everything that the search yields.
@@ -464,15 +470,39 @@ fn credit(roles: &[Role], channels: &[Channel], placed: Vec<Placed>) -> Vec<Foun
                 .collect()
         })
         .collect();
+    let speaks =
+        |(role, channel): (&Role, &Channel)| *role != Role::Chat && !channel.events.is_empty();
+    let alone = !roles.iter().zip(channels).any(speaks);
+    let chat = &channels[roles.iter().position(|role| *role == Role::Chat).unwrap_or(0)];
     placed
         .into_iter()
         .enumerate()
         .map(|(k, p)| Found {
+            sure_llr: if alone { over_sides(&p.cause, chat).min(p.cause.llr) } else { p.cause.llr },
             cause: p.cause,
             credited: (0..roles.len()).map(|i| (i, all[i][k])).filter(|(_, a)| *a > 0.0).collect(),
             order_llr: p.order_llr,
         })
         .collect()
+}
+
+/// The evidence for a cause over the busier of its two sides.
+fn over_sides(cause: &Cause, channel: &Channel) -> f64 {
+    let (from, response) = response(cause, &channel.kernel);
+    let to = (from + response.len()).min(channel.base.len());
+    let ratio = |start: usize, end: usize| {
+        let usual: f64 = channel.base[start..end].iter().sum::<f64>() * channel.share;
+        // A few events more or less say nothing about a side.
+        (channel.count(start, end) + 1.0) / (usual + 1.0)
+    };
+    let busier = ratio(from.saturating_sub(SIDE_S), from)
+        .max(ratio(to, (to + SIDE_S).min(channel.base.len())))
+        .max(1.0);
+    let mut above = vec![0.0; channel.base.len()];
+    for second in from..to {
+        above[second] = (busier - 1.0) * channel.base[second] * channel.share;
+    }
+    channel.fit(&response, from, Some(&above)).llr
 }
 
 /// Of causes that lie over each other the one with most evidence stays.

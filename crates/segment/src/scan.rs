@@ -69,6 +69,11 @@ impl Channel {
         &self.events[start..end]
     }
 
+    /// Events of the seconds `from..to`.
+    pub fn count(&self, from: usize, to: usize) -> f64 {
+        self.within(from, to).iter().map(|(_, n)| n).sum()
+    }
+
     /// The best size of a reaction to `response` laid at `start`, and how much better than none it
     /// explains the events, in nats. `credit` is what others are credited with, added to the base.
     pub fn fit(&self, response: &[f64], start: usize, credit: Option<&[f64]>) -> Fit {
@@ -140,7 +145,7 @@ impl Channel {
             return 0.0;
         }
         let usual: f64 = self.base[from..to].iter().sum::<f64>() * self.share;
-        let seen: f64 = self.within(from, to).iter().map(|(_, n)| n).sum();
+        let seen = self.count(from, to);
         // The end of another reaction says no more against it than twice the usual would.
         let seen = seen.min(2.0 * usual);
         (seen * HUSH_RATE.ln() + (1.0 - HUSH_RATE) * usual) / self.dispersion
