@@ -67,6 +67,8 @@ pub(crate) struct Findings {
     pub roles: Vec<Role>,
     pub channels: Vec<Channel>,
     pub found: Vec<Found>,
+    /// Causes that lie over one with more evidence, each with that one's place in `found`.
+    pub dropped: Vec<(Placed, usize)>,
     pub lags: Lags,
 }
 
@@ -97,9 +99,9 @@ pub(crate) fn search(log: &Log, signals: &Signals, settings: &Settings) -> Findi
     set_kernels(&roles, &mut channels, &lags);
     learn_habit(&mut stretches, &first);
     let mut found = pass(&stretches, &roles, &channels, Some((&first, &explained)));
-    drop_overlapping(&mut found);
+    let dropped = drop_overlapping(&mut found);
     let found = credit(&roles, &channels, found);
-    Findings { roles, channels, found, lags }
+    Findings { roles, channels, found, dropped, lags }
 }
 
 fn set_kernels(roles: &[Role], channels: &mut [Channel], lags: &Lags) {
@@ -505,29 +507,36 @@ fn over_sides(cause: &Cause, channel: &Channel) -> f64 {
     channel.fit(&response, from, Some(&above)).llr
 }
 
-/// Of causes that lie over each other the one with most evidence stays.
-fn drop_overlapping(placed: &mut Vec<Placed>) {
+/// Of causes that lie over each other the one with most evidence stays; the others are returned,
+/// each with the place that the one that stayed then has.
+fn drop_overlapping(placed: &mut Vec<Placed>) -> Vec<(Placed, usize)> {
     let mut order: Vec<usize> = (0..placed.len()).collect();
     order.sort_by(|&a, &b| {
         let key = |p: &Placed| p.cause.llr + p.order_llr;
         key(&placed[b]).total_cmp(&key(&placed[a])).then(a.cmp(&b))
     });
     let mut kept: Vec<usize> = Vec::new();
+    let mut over: Vec<Option<usize>> = vec![None; placed.len()];
     for i in order {
         let (start, end) = (placed[i].cause.start, placed[i].cause.start + placed[i].cause.length);
-        let clashes = kept.iter().any(|&k| {
+        over[i] = kept.iter().copied().find(|&k| {
             let (s, e) = (placed[k].cause.start, placed[k].cause.start + placed[k].cause.length);
             let shared = end.min(e).saturating_sub(start.max(s));
             2 * shared > (end - start).min(e - s)
         });
-        if !clashes {
+        if over[i].is_none() {
             kept.push(i);
         }
     }
     kept.sort_unstable();
-    let mut index = 0;
-    placed.retain(|_| {
-        index += 1;
-        kept.binary_search(&(index - 1)).is_ok()
-    });
+    let mut dropped = Vec::new();
+    let mut stay = Vec::with_capacity(kept.len());
+    for (p, over) in placed.drain(..).zip(over) {
+        match over {
+            None => stay.push(p),
+            Some(k) => dropped.push((p, kept.partition_point(|&other| other < k))),
+        }
+    }
+    *placed = stay;
+    dropped
 }
