@@ -201,12 +201,7 @@ impl<'a> Log<'a> {
         self.note(repeats, "order lines are repeats of an earlier one and count once");
     }
 
-    fn read_comments(
-        &mut self,
-        seen: &Observations,
-        zero: WallTime,
-        within: impl Fn(f64) -> bool,
-    ) {
+    fn read_comments(&mut self, seen: &Observations, zero: WallTime, within: impl Fn(f64) -> bool) {
         let zero_ms = zero.micros().div_euclid(1000);
         self.comments.reserve_exact(seen.comments.len());
         for row in &seen.comments {

@@ -134,9 +134,8 @@ mod tests {
     #[test]
     fn each_text_is_kept_once() {
         let mut texts = Texts::with_budget(1 << 20);
-        let ids: Vec<u32> = (0..5000)
-            .map(|i| texts.intern(&format!("text {}", i % 1000)).unwrap())
-            .collect();
+        let ids: Vec<u32> =
+            (0..5000).map(|i| texts.intern(&format!("text {}", i % 1000)).unwrap()).collect();
         assert_eq!(texts.len(), 1000);
         assert_eq!((ids[7], ids[4007], texts.text(7)), (7, 7, "text 7"));
         let twelve = texts.intern_length(12);

@@ -32,12 +32,7 @@ const WORD_BYTES_MAX: usize = 24 << 20;
 /// a reaction. Learned from all comments but giveaway entries; greetings weigh nothing. With `all`
 /// entries are learned from too and greetings are words like others. Scaled so that weighted counts
 /// vary like plain ones would.
-pub(crate) fn weights(
-    comments: &[Comment],
-    texts: &Texts,
-    seconds: usize,
-    all: bool,
-) -> Vec<f64> {
+pub(crate) fn weights(comments: &[Comment], texts: &Texts, seconds: usize, all: bool) -> Vec<f64> {
     let within = |comment: &&Comment| (comment.at_s() as usize) < seconds;
     let live: Vec<(u32, u32)> = comments
         .iter()
@@ -313,9 +308,8 @@ mod tests {
     #[test]
     fn words_that_come_in_bursts_weigh_more() {
         let texts = &mut Texts::with_budget(1 << 20);
-        let mut comments: Vec<Comment> = (0..1800)
-            .map(|i| comment(texts, i * 2, ["nice", "hello"][i as usize % 2]))
-            .collect();
+        let mut comments: Vec<Comment> =
+            (0..1800).map(|i| comment(texts, i * 2, ["nice", "hello"][i as usize % 2])).collect();
         for burst in [600, 1400, 2200, 3000] {
             comments.extend((0..20).map(|i| comment(texts, burst + i, "just bought")));
         }
