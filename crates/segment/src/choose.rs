@@ -11,7 +11,7 @@ use crate::cause;
 use crate::find::{Findings, Found, Role};
 use crate::log::Log;
 use crate::report;
-use crate::scenes::{FIRST, SCENE_S, best_apart, chance};
+use crate::scenes::{FIRST, SCENE_S, best_scenes};
 use crate::select::{Item, Limits, select};
 use crate::settings::Settings;
 
@@ -201,11 +201,11 @@ fn scenes(candidates: &[Candidate], findings: &Findings, settings: &Settings) ->
     if candidates.iter().any(tells) {
         return Vec::new();
     }
-    let starts: Vec<(f64, f64)> = candidates
+    let scenes: Vec<(f64, f64)> = candidates
         .iter()
-        .map(|c| (c.window.start.seconds(), chance(findings.found[c.found].cause.llr)))
+        .map(|c| (c.window.start.seconds(), findings.found[c.found].cause.llr))
         .collect();
-    let mut first = best_apart(&starts, FIRST.min(settings.max_moments), SCENE_S);
+    let mut first = best_scenes(scenes, FIRST.min(settings.max_moments));
     first.sort_by(|&a, &b| candidates[b].value.total_cmp(&candidates[a].value));
     first
 }

@@ -11,7 +11,7 @@ use crate::places::{learn_habit, speaking, stretches, witnesses};
 use crate::scan::{
     Cause, Channel, Heard, LENGTHS, Stretch, Tried, best_of, cause, total_evidence, try_windows,
 };
-use crate::scenes::{FIRST, SCENE_S, best_apart, chance};
+use crate::scenes::{FIRST, best_scenes};
 use crate::settings::Settings;
 
 /// Longer stretches are searched in coarse steps first, seconds.
@@ -354,9 +354,10 @@ fn scenes(stretch: &Stretch, tried: &[Tried]) -> Vec<Cause> {
         .chunk_by(|a, b| a.start == b.start)
         .filter_map(|same| Some((*best_of(same)?, total_evidence(same).max(0.0))))
         .collect();
-    let values: Vec<(f64, f64)> =
-        at_start.iter().map(|(window, llr)| (window.start as f64, chance(*llr))).collect();
-    let mut taken = best_apart(&values, FIRST, SCENE_S);
+    let mut taken = best_scenes(
+        at_start.iter().map(|(window, llr)| (window.start as f64, *llr)).collect(),
+        FIRST,
+    );
     let mut rest: Vec<usize> =
         (0..at_start.len()).filter(|&i| at_start[i].1 > UNPINNED_LLR).collect();
     rest.sort_by(|&a, &b| at_start[b].1.total_cmp(&at_start[a].1).then(a.cmp(&b)));

@@ -108,13 +108,13 @@ fn trials(log: &Log, settings: &Settings) -> Vec<Trial> {
         .filter_map(|group| {
             let start_s = group.first()?.0;
             let end_s = group.iter().map(|(_, end)| *end).fold(start_s, f64::max) + tail_s;
-            let first = log.comments.partition_point(|c| c.at_s < start_s);
+            let first = log.comments.partition_point(|c| c.at_s() < start_s);
             let mut counts: Vec<(usize, f64)> = Vec::new();
             let mut entries = 0usize;
-            for comment in log.comments[first..].iter().take_while(|c| c.at_s < end_s) {
+            for comment in log.comments[first..].iter().take_while(|c| c.at_s() < end_s) {
                 if comment.entry {
                     entries += 1;
-                    let second = (comment.at_s - start_s) as usize;
+                    let second = (comment.at_s() - start_s) as usize;
                     match counts.last_mut() {
                         Some((last, n)) if *last == second => *n += 1.0,
                         _ => counts.push((second, 1.0)),

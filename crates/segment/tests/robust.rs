@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use reprise_model::event::{Edge, Event, EventKind, Minute, Order, OrderStatus};
 use reprise_model::series::MarkKind;
 use reprise_model::{Currency, MediaDuration, Money, Span, WallTime};
-use reprise_segment::{Input, Segmentation, Settings, segment};
+use reprise_segment::{Input, Observations, Segmentation, Settings, segment};
 
 fn zero() -> WallTime {
     WallTime::parse("2026-11-20T12:00:03Z").unwrap()
@@ -42,11 +42,12 @@ fn comment(at_s: f64, text: &str) -> Event {
 }
 
 fn run(duration_s: f64, recorded: &[Span], events: &[Event]) -> Segmentation {
+    let log: Observations = events.iter().collect();
     let input = Input {
         zero: zero(),
         duration: MediaDuration::from_seconds(duration_s),
         recorded,
-        events,
+        log: &log,
         products: &[],
     };
     segment(&input, &Settings::default())
@@ -288,7 +289,9 @@ proptest! {
             ..Settings::default()
         };
         let recorded = [Span::from_seconds(10.0, 700.0), Span::from_seconds(650.0, 2000.0)];
-        let input = Input { zero: zero(), duration: MediaDuration::from_seconds(duration_s), recorded: &recorded, events: &events, products: &[] };
+        let log: Observations = events.iter().collect();
+        let duration = MediaDuration::from_seconds(duration_s);
+        let input = Input { zero: zero(), duration, recorded: &recorded, log: &log, products: &[] };
         let found = segment(&input, &settings);
         prop_assert!(found.moments.len() <= limit);
         for moment in &found.moments {

@@ -1,12 +1,12 @@
 //! A session, opened: manifest, event log, moments. Media is measured only where it is needed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use reprise_ingest::{
     EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
 };
 use reprise_media::{FileSource, probe};
-use reprise_model::outcome::EventsSummary;
 use reprise_model::{MediaDuration, Result, Span, WallTime};
 use reprise_segment::{Input, Segmentation, Settings, segment};
 
@@ -16,6 +16,8 @@ pub struct OpenSession {
     pub loaded: LoadedSession,
     /// The log; empty where the session has none.
     pub log: EventLog,
+    /// How often each product was ordered or opened.
+    pub product_uses: BTreeMap<String, u64>,
 }
 
 impl OpenSession {
@@ -35,11 +37,20 @@ impl OpenSession {
                     .collect::<Result<_>>()?;
                 read_events(&paths, entry.bad_line_share_max)?
             }
-            None => {
-                EventLog { events: Vec::new(), summary: EventsSummary::default(), digest: [0; 32] }
-            }
+            None => EventLog::default(),
         };
-        Ok(Self { loaded, log })
+        let product_uses = log.observations.product_uses();
+        Ok(Self { loaded, log, product_uses })
+    }
+
+    /// Whether the log says anything.
+    pub fn has_log(&self) -> bool {
+        !self.log.observations.is_empty()
+    }
+
+    /// Puts the log on the clock of a recording that begins at `zero`, where it is a time zone off.
+    pub fn align(&mut self, zero: WallTime, duration: MediaDuration) {
+        self.log.align(zero, duration);
     }
 
     /// Finds the moments on a time line.
@@ -50,16 +61,8 @@ impl OpenSession {
         recorded: &[Span],
         settings: &Settings,
     ) -> Segmentation {
-        segment(
-            &Input {
-                zero,
-                duration,
-                recorded,
-                events: &self.log.events,
-                products: &self.loaded.products,
-            },
-            settings,
-        )
+        let (log, products) = (&self.log.observations, self.loaded.products.as_slice());
+        segment(&Input { zero, duration, recorded, log, products }, settings)
     }
 }
 
@@ -79,7 +82,7 @@ pub struct SegmentResult {
 /// # Errors
 /// As [`OpenSession::open`], and where a length must be measured and cannot be.
 pub fn segment_session(path: &Path, settings: &Settings) -> Result<SegmentResult> {
-    let session = OpenSession::open(path)?;
+    let mut session = OpenSession::open(path)?;
     let mut parts = Vec::new();
     for entry in &session.loaded.manifest.recordings {
         let duration = match entry.duration_s {
@@ -92,6 +95,7 @@ pub fn segment_session(path: &Path, settings: &Settings) -> Result<SegmentResult
         parts.push(MeasuredPart { uri: entry.uri.clone(), started_at: entry.started_at, duration });
     }
     let timeline = Timeline::build(&parts)?;
+    session.align(timeline.zero, timeline.duration);
     let segmentation =
         session.segment(timeline.zero, timeline.duration, &timeline.recorded(), settings);
     Ok(SegmentResult { session, timeline, segmentation })
