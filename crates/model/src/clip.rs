@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::moment::{Attributed, Reason};
+use crate::moment::{Attributed, LikelyCause, Reason};
 use crate::rule::RuleId;
 use crate::span::Span;
 use crate::time::{MediaDuration, MediaTime};
@@ -44,6 +44,9 @@ pub struct Clip {
     pub cut: Cut,
     /// Products it shows.
     pub products: Vec<ClipProduct>,
+    /// What the moment is most likely due to, most likely first; empty for `reprise cut`.
+    #[serde(default)]
+    pub causes: Vec<LikelyCause>,
     /// Why the moment was chosen.
     pub reasons: Vec<Reason>,
     /// What the moment brought above the baseline.

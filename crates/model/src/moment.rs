@@ -86,6 +86,57 @@ pub enum LagSource {
     Prior,
 }
 
+/// What viewers reacted to.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// What the host said and showed.
+    Pitch,
+    /// A flash sale, or another price than usual.
+    FlashSale,
+    /// A giveaway.
+    Giveaway,
+    /// An influx of viewers rather than what was said.
+    Traffic,
+}
+
+impl Cause {
+    /// Every cause, in the order in which ties are listed.
+    pub const ALL: [Self; 4] = [Self::Pitch, Self::FlashSale, Self::Giveaway, Self::Traffic];
+
+    /// As the metadata spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pitch => "pitch",
+            Self::FlashSale => "flash_sale",
+            Self::Giveaway => "giveaway",
+            Self::Traffic => "traffic",
+        }
+    }
+
+    /// For people, within a sentence.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Pitch => "the pitch",
+            Self::FlashSale => "a flash sale or discount",
+            Self::Giveaway => "a giveaway",
+            Self::Traffic => "an influx of viewers",
+        }
+    }
+}
+
+/// One cause and how likely it is the one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LikelyCause {
+    /// Which.
+    pub cause: Cause,
+    /// 0 to 1; those of one moment sum to 1.
+    pub probability: f64,
+}
+
 /// A stretch of the LIVE worth a clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -103,10 +154,19 @@ pub struct Moment {
     pub confident: bool,
     /// The products it is most likely about, best first.
     pub product_ids: Vec<String>,
+    /// What it is most likely due to: most likely first, at least one, none below 0.01.
+    pub causes: Vec<LikelyCause>,
     /// Why.
     pub reasons: Vec<Reason>,
     /// What it brought above the baseline.
     pub attributed: Attributed,
+}
+
+impl Moment {
+    /// The cause it is most likely due to.
+    pub fn cause(&self) -> Option<LikelyCause> {
+        self.causes.first().copied()
+    }
 }
 
 /// One signal's part in choosing a moment.

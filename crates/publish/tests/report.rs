@@ -134,6 +134,7 @@ fn every_clip_moment_verdict_and_practice_appears() {
         "16.1 s",
         "82 %",
         "measured in this LIVE",
+        "Most likely due to a flash sale or discount (70 %), or the pitch (30 %).",
         "The picture stands still",
         "events.jsonl:17, events.jsonl:901",
         "5,631 lines read, 5,623 events used, 8 lines skipped.",
@@ -289,6 +290,7 @@ fn a_clip_with_nothing_but_a_video_has_a_card() {
     let clip = &mut sample.clips[0];
     (clip.moment_id, clip.audio_codec, clip.attributed) = (None, None, None);
     (clip.products, clip.reasons, clip.words) = (Vec::new(), Vec::new(), Vec::new());
+    clip.causes.clear();
     (clip.verdicts, clip.post) = (Vec::new(), Default::default());
     let html = page(&sample);
     check_nesting(&html);

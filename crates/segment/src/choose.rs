@@ -1,16 +1,19 @@
-//! From causes to ranked moments: the window of each, what it is worth, which are reported.
+//! From causes to ranked moments: the window of each, what it is worth, which are reported, and what
+//! became of the others.
 
 use std::cmp::Reverse;
 
 use reprise_model::moment::Moment;
+use reprise_model::series::Series;
 use reprise_model::{MediaTime, Span};
 
+use crate::cause;
 use crate::find::{Findings, Found, Role};
 use crate::log::Log;
 use crate::report;
+use crate::scenes::{FIRST, SCENE_S, best_apart, chance};
+use crate::select::{Item, Limits, select};
 use crate::settings::Settings;
-
-use reprise_model::series::Series;
 
 /// What a second of clip costs, as a share of the cause per second: a second is taken in where at
 /// least so much of the cause lies in it, on average. A cause of 30 s has 0.033 in each.
@@ -20,15 +23,45 @@ const SECOND_COST: f64 = 0.006;
 /// places a session has decides what evidence chance alone would bring.
 const RESOLUTION_S: f64 = 10.0;
 
-/// Moments without a product whose starts are nearer than this belong to one scene, seconds.
-const SCENE_S: f64 = 120.0;
-
 /// A cause on its way to a moment.
-struct Candidate<'a> {
-    found: &'a Found,
-    window: Span,
-    worth: Worth,
-    score: f64,
+pub(crate) struct Candidate {
+    /// Place of its cause in [`Findings::found`].
+    pub found: usize,
+    /// Its best window, seconds of the time line.
+    pub window: Span,
+    pub worth: Worth,
+    /// Sum of its weighted parts, 0 to the sum of the weights.
+    pub weighed: f64,
+    /// The same less what its seconds cost.
+    pub value: f64,
+    /// Whether its evidence reaches the threshold.
+    pub confident: bool,
+    pub fate: Fate,
+}
+
+/// What became of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fate {
+    /// Reported at this rank, from 1, with what it adds.
+    Taken { rank: usize, adds: f64 },
+    /// A taken candidate lies over it.
+    Overlapped { by: usize },
+    /// Its product already has as many moments as it may have.
+    QuotaUsed,
+    /// The list was full; the rank that it would have had, from 1.
+    Beyond { rank: usize },
+}
+
+/// All that was decided.
+pub(crate) struct Choice {
+    /// In the order of the causes that have a window.
+    pub candidates: Vec<Candidate>,
+    /// Causes for which no window may be: places in [`Findings::found`].
+    pub nowhere: Vec<usize>,
+    /// Evidence from which on a moment is reported with confidence, nats.
+    pub threshold: f64,
+    /// Best first.
+    pub moments: Vec<Moment>,
 }
 
 /// What a cause brought, in the parts that are weighed.
@@ -48,64 +81,133 @@ pub(crate) fn choose(
     findings: &Findings,
     allowed: &[Span],
     settings: &Settings,
-) -> Vec<Moment> {
-    let mut candidates: Vec<Candidate<'_>> = findings
-        .found
-        .iter()
-        .filter_map(|found| {
-            let window = window(found, allowed, settings)?;
-            let worth = report::worth(log, series, findings, found);
-            Some(Candidate { found, window, worth, score: 0.0 })
-        })
-        .collect();
-    score(&mut candidates, settings);
-    candidates.sort_by_key(|c| c.window.start);
-    // Stable: equal scores stay in the order of time.
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
-
+) -> Choice {
     let products = findings.roles.iter().filter(|r| matches!(r, Role::Orders(Some(_)))).count();
     let threshold = least_evidence(series.orders.len(), products, settings);
-    let mut taken: Vec<&Candidate<'_>> = Vec::new();
-    // Where no product tells scenes apart, one moment of each scene comes before a second one.
-    for apart_s in [SCENE_S, 0.0] {
-        let mut round: Vec<&Candidate<'_>> = Vec::new();
-        for candidate in &candidates {
-            let product = candidate.found.cause.product;
-            let mut others = taken.iter().chain(&round);
-            let same = taken.iter().chain(&round).filter(|t| t.found.cause.product == product);
-            let fits = if product.is_some() {
-                same.count() < settings.max_per_product
-            } else {
-                taken
-                    .iter()
-                    .chain(&round)
-                    .all(|t| (t.window.start - candidate.window.start).seconds().abs() >= apart_s)
-            };
-            if taken.len() + round.len() < settings.max_moments
-                && fits
-                && others.all(|t| !t.window.overlaps(candidate.window))
-            {
-                round.push(candidate);
-            }
+    let mut candidates = Vec::new();
+    let mut nowhere = Vec::new();
+    for (i, found) in findings.found.iter().enumerate() {
+        match window(found, allowed, settings) {
+            None => nowhere.push(i),
+            Some(window) => candidates.push(Candidate {
+                found: i,
+                window,
+                worth: report::worth(log, series, findings, found),
+                weighed: 0.0,
+                value: 0.0,
+                confident: found.sure_llr >= threshold,
+                fate: Fate::QuotaUsed,
+            }),
         }
-        taken.extend(round);
     }
-    let confident = |c: &Candidate<'_>| c.found.cause.llr >= threshold;
-    taken.sort_by_key(|c| Reverse(confident(c)));
-    taken
-        .iter()
+    // Equal values go to the earlier one.
+    candidates.sort_by_key(|c| c.window);
+    weigh(&mut candidates, settings);
+    for candidate in &mut candidates {
+        let kept = (-settings.second_cost * candidate.window.seconds()).exp();
+        candidate.value = candidate.weighed * kept;
+    }
+    let ranked = settle(&mut candidates, findings, settings);
+    let moments = ranked
+        .into_iter()
         .enumerate()
-        .map(|(i, c)| Moment {
-            id: format!("m-{:02}", i + 1),
-            rank: u32::try_from(i + 1).unwrap_or(u32::MAX),
-            span: c.window,
-            score: (c.score * 1e6).round() / 1e6,
-            confident: confident(c),
-            product_ids: report::products(log, findings, c.found),
-            reasons: report::reasons(log, series, findings, c.found),
-            attributed: report::attributed(log, findings, c.found),
+        .map(|(i, (index, adds))| {
+            let (c, found) = (&candidates[index], &findings.found[candidates[index].found]);
+            Moment {
+                id: id(i + 1),
+                rank: u32::try_from(i + 1).unwrap_or(u32::MAX),
+                span: c.window,
+                score: (adds * 1e6).round() / 1e6,
+                confident: c.confident,
+                product_ids: report::products(log, findings, found),
+                causes: cause::causes(log, series, findings, found),
+                reasons: report::reasons(log, series, findings, found),
+                attributed: report::attributed(log, findings, found),
+            }
         })
-        .collect()
+        .collect();
+    Choice { candidates, nowhere, threshold, moments }
+}
+
+/// The id of the moment of a rank.
+pub(crate) fn id(rank: usize) -> String {
+    format!("m-{rank:02}")
+}
+
+/// Selects, ranks, and writes down what became of each. Candidates taken, best first, with what
+/// each adds: the confident ones, then the others.
+fn settle(
+    candidates: &mut [Candidate],
+    findings: &Findings,
+    settings: &Settings,
+) -> Vec<(usize, f64)> {
+    let product = |c: &Candidate| findings.found[c.found].cause.product;
+    let items: Vec<Item> = candidates
+        .iter()
+        .map(|c| Item { span: c.window, product: product(c), value: c.value })
+        .collect();
+    let limits = Limits {
+        most: settings.max_moments,
+        per_product: settings.max_per_product,
+        repeat_worth: settings.repeat_worth,
+    };
+    let first = scenes(candidates, findings, settings);
+    let free: Vec<usize> = (0..items.len())
+        .filter(|i| first.iter().all(|f| !items[*f].span.overlaps(items[*i].span)))
+        .collect();
+    let rest: Vec<Item> = free.iter().map(|&i| items[i]).collect();
+    let limits = Limits { most: limits.most - first.len(), ..limits };
+    let mut taken: Vec<(usize, f64)> = first.iter().map(|&i| (i, candidates[i].value)).collect();
+    taken.extend(select(&rest, limits).into_iter().map(|t| (free[t.index], t.adds)));
+    // A scene is reported once with confidence; what else lies in it belongs to the tail.
+    for &(i, _) in &taken[first.len()..] {
+        let start = candidates[i].window.start;
+        let near = |f: &usize| (candidates[*f].window.start - start).seconds().abs() < SCENE_S;
+        candidates[i].confident &= !first.iter().any(near);
+    }
+    taken.sort_by_key(|(i, _)| Reverse(candidates[*i].confident));
+
+    let mut beyond: Vec<usize> = Vec::new();
+    for i in 0..candidates.len() {
+        let mine = product(&candidates[i]);
+        let same = taken.iter().filter(|(t, _)| mine.is_some() && items[*t].product == mine);
+        let over = taken.iter().find(|(t, _)| items[*t].span.overlaps(items[i].span));
+        candidates[i].fate = if let Some(place) = taken.iter().position(|(t, _)| *t == i) {
+            Fate::Taken { rank: place + 1, adds: taken[place].1 }
+        } else if let Some(&(by, _)) = over {
+            Fate::Overlapped { by }
+        } else if same.count() >= settings.max_per_product {
+            Fate::QuotaUsed
+        } else {
+            beyond.push(i);
+            Fate::Beyond { rank: 0 }
+        };
+    }
+    beyond.sort_by(|&a, &b| {
+        let key = |i: usize| Reverse(candidates[i].confident);
+        key(a).cmp(&key(b)).then(candidates[b].value.total_cmp(&candidates[a].value))
+    });
+    for (place, i) in beyond.into_iter().enumerate() {
+        candidates[i].fate = Fate::Beyond { rank: taken.len() + place + 1 };
+    }
+    taken
+}
+
+/// Where neither money nor products tell moments apart, the scenes that come first, best first;
+/// else none.
+fn scenes(candidates: &[Candidate], findings: &Findings, settings: &Settings) -> Vec<usize> {
+    let tells =
+        |c: &Candidate| c.worth.orders > 0.0 || findings.found[c.found].cause.product.is_some();
+    if candidates.iter().any(tells) {
+        return Vec::new();
+    }
+    let starts: Vec<(f64, f64)> = candidates
+        .iter()
+        .map(|c| (c.window.start.seconds(), chance(findings.found[c.found].cause.llr)))
+        .collect();
+    let mut first = best_apart(&starts, FIRST.min(settings.max_moments), SCENE_S);
+    first.sort_by(|&a, &b| candidates[b].value.total_cmp(&candidates[a].value));
+    first
 }
 
 /// Evidence in nats that the best of all windows of a session without bursts exceeds in a share of
@@ -175,7 +277,8 @@ fn window(found: &Found, allowed: &[Span], settings: &Settings) -> Option<Span> 
     bounds(from_s, to_s).map(|_| Span::from_seconds(from_s, to_s))
 }
 
-fn score(candidates: &mut [Candidate<'_>], settings: &Settings) {
+/// Adds up the weighted parts, each as a share of the best there is.
+fn weigh(candidates: &mut [Candidate], settings: &Settings) {
     let most = |part: fn(&Worth) -> f64| {
         candidates.iter().map(|c| part(&c.worth)).fold(0.0, f64::max).max(1e-12)
     };
@@ -187,7 +290,7 @@ fn score(candidates: &mut [Candidate<'_>], settings: &Settings) {
         let worth = &candidate.worth;
         // Without amounts the orders themselves stand in for the money.
         let money = if no_money { worth.orders / orders } else { worth.gmv / gmv };
-        candidate.score = weights.gmv * money
+        candidate.weighed = weights.gmv * money
             + weights.gpm * worth.gpm / gpm
             + weights.traffic * worth.traffic / traffic
             + weights.engagement * worth.engagement / engagement;

@@ -16,7 +16,7 @@ use crate::scan::{Channel, Heard, LENGTHS, Stretch, Tried, total_evidence, try_w
 use crate::settings::Settings;
 
 /// What part of the prior's mean lag is the player's delay; LIVE players run 3 to 30 s behind.
-const DELAY_PART: f64 = 0.3;
+const DELAY_PART: f64 = 0.45;
 
 /// Spread of the chat's prior, seconds (p10 to p90 over videos is 8 to 43 s).
 const CHAT_SPREAD_S: f64 = 8.0;

@@ -9,9 +9,11 @@
 //! 4. `lag` measures how late chat and orders answer.
 //! 5. `places` says where to look; `scan` and `find` search the windows that caused the reactions,
 //!    with the lag undone.
-//! 6. `choose` and `report` cut the windows, weigh them, pick the moments and say why.
+//! 6. `choose` and `report` cut the windows, weigh them and say why; `select` picks the set that is
+//!    worth most as a whole; `cause` says what each moment is most likely due to.
 
 mod baseline;
+mod cause;
 mod choose;
 mod clean;
 mod find;
@@ -22,7 +24,9 @@ mod observations;
 mod places;
 mod report;
 mod scan;
+mod scenes;
 mod seconds;
+mod select;
 mod series;
 mod settings;
 mod slip;
@@ -90,7 +94,7 @@ pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
     let signals = signals(&log, &series, seconds, margin_s as usize, &settings);
     let findings = find::search(&log, &signals, &settings);
     let allowed = allowed(&log, input.recorded, duration_s);
-    let moments = choose::choose(&log, &series, &findings, &allowed, &settings);
+    let moments = choose::choose(&log, &series, &findings, &allowed, &settings).moments;
     notes(&mut log);
     let has_chat = !log.comments.is_empty() || signals.chat.iter().any(|n| *n > 0.0);
     let has_orders = signals.by_product.iter().any(|events| !events.is_empty());

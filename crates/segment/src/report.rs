@@ -18,7 +18,11 @@ const REASON_RATIO: f64 = 1.25;
 const AROUND_S: usize = 600;
 
 /// Each order that the cause shares in, with its share, 0 to 1.
-fn shares<'l>(log: &'l Log, findings: &Findings, found: &Found) -> Vec<(&'l Order, f64)> {
+pub(crate) fn shares<'l>(
+    log: &'l Log,
+    findings: &Findings,
+    found: &Found,
+) -> Vec<(&'l Order, f64)> {
     let mut out = Vec::new();
     for &(i, amount) in &found.credited {
         let Role::Orders(product) = findings.roles[i] else { continue };
@@ -192,29 +196,34 @@ fn push(
 }
 
 /// The seconds of the cause itself.
-fn reach(found: &Found, seconds: usize) -> (usize, usize) {
+pub(crate) fn reach(found: &Found, seconds: usize) -> (usize, usize) {
     let start = found.cause.start.min(seconds);
     (start, (found.cause.start + found.cause.length).min(seconds))
 }
 
 /// Where a signal answered: from a tenth to nine tenths of the answer.
-fn seen(found: &Found, findings: &Findings, orders: bool, seconds: usize) -> (usize, usize) {
+pub(crate) fn seen(
+    found: &Found,
+    findings: &Findings,
+    orders: bool,
+    seconds: usize,
+) -> (usize, usize) {
     let kernel = if orders { &findings.lags.orders } else { &findings.lags.chat };
     let start = found.cause.start as f64 + kernel.quantile_s(0.1) - 1.0;
     let end = (found.cause.start + found.cause.length) as f64 + kernel.quantile_s(0.9);
     ((start.max(0.0) as usize).min(seconds), (end as usize).min(seconds))
 }
 
-fn sum(values: &[f64], start: usize, end: usize) -> f64 {
+pub(crate) fn sum(values: &[f64], start: usize, end: usize) -> f64 {
     values.get(start..end.min(values.len())).map_or(0.0, |part| part.iter().sum())
 }
 
-fn mean(values: &[f64], start: usize, end: usize) -> f64 {
+pub(crate) fn mean(values: &[f64], start: usize, end: usize) -> f64 {
     if end > start { sum(values, start, end) / (end - start) as f64 } else { 0.0 }
 }
 
 /// What the minutes around would have brought in as many seconds, bursts drawn down.
-fn around(values: &[f64], start: usize, end: usize) -> f64 {
+pub(crate) fn around(values: &[f64], start: usize, end: usize) -> f64 {
     let (from, to) = (start.saturating_sub(AROUND_S), (end + AROUND_S).min(values.len()));
     if from >= to || end > values.len() || end <= start {
         return 0.0;

@@ -12,6 +12,13 @@ pub struct Settings {
     /// Moments per product where products are known. Default 3. Higher lets one best seller fill
     /// the list; lower may drop a strong second pitch of it.
     pub max_per_product: usize,
+    /// What a repeat is worth, as a share of what it would be worth alone, 0 to 1; once for each
+    /// better moment of its product, or of its scene (120 s) where the product is not known. Default
+    /// 0.9. Lower puts different products first; higher lets the best seller come again sooner.
+    pub repeat_worth: f64,
+    /// Share of its worth that a moment loses with each of its seconds, 0 to 0.1. Default 0.0005.
+    /// Higher prefers moments that bring the same in fewer seconds.
+    pub second_cost: f64,
     /// Shortest window, seconds, 1 to `max_s`. Default 5, the platform's least for a clip.
     pub min_s: f64,
     /// Longest window that a later stage may make of a moment, seconds, up to 600. Default 60, the
@@ -60,6 +67,8 @@ impl Default for Settings {
         Self {
             max_moments: 20,
             max_per_product: 3,
+            repeat_worth: 0.9,
+            second_cost: 0.0005,
             min_s: 5.0,
             max_s: 60.0,
             preferred_max_s: 40.0,
@@ -89,6 +98,8 @@ impl Settings {
         Self {
             max_moments: self.max_moments,
             max_per_product: self.max_per_product.max(1),
+            repeat_worth: within(self.repeat_worth, fallback.repeat_worth, 0.0, 1.0),
+            second_cost: within(self.second_cost, fallback.second_cost, 0.0, 0.1),
             min_s,
             max_s,
             preferred_max_s: within(self.preferred_max_s, fallback.preferred_max_s, min_s, max_s)

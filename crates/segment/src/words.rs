@@ -25,6 +25,11 @@ const LEAST_WEIGHT: f64 = 0.03;
 const GREETING_S: f64 = 180.0;
 const GREETING_SHARE: f64 = 0.6;
 
+/// Without words the length tells: a comment of at most so many letters is a reaction; a longer one
+/// weighs so much (chosen on ten labelled chats).
+const SHORT: u64 = 20;
+const LONG_WEIGHT: f64 = 0.3;
+
 /// Most bytes that the different words of a log take; those beyond are not learned from.
 const WORD_BYTES_MAX: usize = 24 << 20;
 
@@ -50,6 +55,13 @@ pub(crate) fn weights(comments: &[Comment], texts: &Texts, seconds: usize, all: 
     for &(second, text) in &live {
         written[text as usize] += 1;
         early[text as usize] += u32::from(f64::from(second) < GREETING_S);
+    }
+    if live.iter().all(|&(_, text)| texts.text(text).is_empty()) {
+        for (weight, text) in out.iter_mut().zip(texts.numbers()) {
+            *weight = if texts.length(text) <= SHORT { 1.0 } else { LONG_WEIGHT };
+        }
+        scale(&mut out, &written);
+        return out;
     }
     let features = Features::new(texts, &written);
     let occurrences = features.sums(&written);
@@ -111,19 +123,26 @@ pub(crate) fn weights(comments: &[Comment], texts: &Texts, seconds: usize, all: 
         .filter(|(_, n)| **n > 0)
         .map(|(weight, _)| *weight)
         .fold(0.0, f64::max);
-    let (mut first, mut second) = (0.0, 0.0);
-    for (weight, n) in out.iter_mut().zip(&written) {
+    for weight in &mut out {
         // Plain chatter is left out altogether: it says nothing and takes time.
         if *weight < LEAST_WEIGHT * heaviest {
             *weight = 0.0;
         }
-        first += *weight * f64::from(*n);
-        second += *weight * *weight * f64::from(*n);
+    }
+    scale(&mut out, &written);
+    out
+}
+
+/// Scales the weights of texts, each `written` so often, so that sums vary like plain counts do.
+fn scale(weights: &mut [f64], written: &[u32]) {
+    let (mut first, mut second) = (0.0, 0.0);
+    for (weight, &n) in weights.iter().zip(written) {
+        first += weight * f64::from(n);
+        second += weight * weight * f64::from(n);
     }
     if second > 0.0 {
-        out.iter_mut().for_each(|weight| *weight *= first / second);
+        weights.iter_mut().for_each(|weight| *weight *= first / second);
     }
-    out
 }
 
 /// Local rates of both kinds, as sums over boxes.

@@ -225,6 +225,7 @@ impl ClipContext<'_> {
     /// Fills in what follows from the moment and the products alone.
     fn describe(&self, clip: &mut Clip, moment: &Moment, products: &[&Product]) {
         clip.moment_id = Some(moment.id.clone());
+        clip.causes.clone_from(&moment.causes);
         clip.reasons.clone_from(&moment.reasons);
         clip.attributed = Some(moment.attributed.clone());
         clip.products = products
@@ -367,6 +368,7 @@ pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
             notes: cut.notes.clone(),
         },
         products: Vec::new(),
+        causes: Vec::new(),
         reasons: Vec::new(),
         attributed: None,
         words: Vec::new(),

@@ -61,9 +61,19 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         ));
     }
     let mut rows = vec![
-        ["rank", "from", "to", "length", "score", "product", "GMV above baseline", "why"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "rank",
+            "from",
+            "to",
+            "length",
+            "score",
+            "product",
+            "GMV above baseline",
+            "most likely due to",
+            "why",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     for moment in &found.moments {
         let why: Vec<String> = moment
@@ -90,6 +100,9 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
             format!("{:.2}", moment.score),
             moment.product_ids.first().cloned().unwrap_or_default(),
             gmv.join(" + "),
+            moment.cause().map_or_else(String::new, |likely| {
+                format!("{} ({:.0} %)", likely.cause.words(), likely.probability * 100.0)
+            }),
             why.join(", "),
         ]);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use reprise_model::clip::{Clip, CutMethod};
-use reprise_model::moment::{Attributed, Reason};
+use reprise_model::moment::{Attributed, LikelyCause, Reason};
 
 use super::ReportData;
 use super::text::{
@@ -53,7 +53,7 @@ pub(super) fn card(data: &ReportData<'_>, zone: &Zone, clip: &Clip, place: Place
         title = esc(name),
         badges = badges(clip),
         facts = facts(data, zone, clip),
-        why = why(&clip.reasons),
+        why = why(clip),
         attributed = clip.attributed.as_ref().map_or_else(String::new, brought),
         verdicts = verdicts(clip, &base),
         cut = cut(clip),
@@ -81,6 +81,17 @@ pub(super) fn reason_words(reason: &Reason) -> String {
         return format!("{observed} {expected}{times}");
     }
     format!("{} {observed} {expected}{times}", signal_words(reason.signal))
+}
+
+/// What a moment is most likely due to, such as `the pitch (80 %), or a giveaway (20 %)`.
+pub(super) fn cause_words(causes: &[LikelyCause]) -> String {
+    let words: Vec<String> = causes
+        .iter()
+        .map(|likely| {
+            format!("{} ({} %)", likely.cause.words(), num((likely.probability * 100.0).round()))
+        })
+        .collect();
+    if words.is_empty() { "not known".to_owned() } else { words.join(", or ") }
 }
 
 fn heading(clip: &Clip) -> &str {
@@ -172,11 +183,17 @@ fn facts(data: &ReportData<'_>, zone: &Zone, clip: &Clip) -> String {
     format!("<dl class=\"facts\">{rows}</dl>")
 }
 
-fn why(reasons: &[Reason]) -> String {
-    if reasons.is_empty() {
+fn why(clip: &Clip) -> String {
+    let due = if clip.causes.is_empty() {
+        String::new()
+    } else {
+        format!("<p>Most likely due to {}.</p>", esc(&cause_words(&clip.causes)))
+    };
+    if clip.reasons.is_empty() && due.is_empty() {
         return String::new();
     }
-    let items: String = reasons
+    let items: String = clip
+        .reasons
         .iter()
         .map(|reason| {
             format!(
@@ -187,7 +204,8 @@ fn why(reasons: &[Reason]) -> String {
             )
         })
         .collect();
-    format!("<h4>Why this moment</h4><ul class=\"why\">{items}</ul>")
+    let list = if items.is_empty() { items } else { format!("<ul class=\"why\">{items}</ul>") };
+    format!("<h4>Why this moment</h4>{due}{list}")
 }
 
 fn brought(attributed: &Attributed) -> String {

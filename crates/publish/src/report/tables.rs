@@ -7,7 +7,7 @@ use reprise_model::{MediaTime, Outcome, RuleId, Span};
 
 use super::ReportData;
 use super::bins::Bins;
-use super::clips::{Place, anchor, reason_words};
+use super::clips::{Place, anchor, cause_words, reason_words};
 use super::text::{
     amounts, capital, clock, count, esc, fault_words, grade_words, link_part, num, seconds,
     sentence_case, signal_words,
@@ -32,6 +32,7 @@ pub(super) fn moments(data: &ReportData<'_>) -> String {
             format!(
                 "<tr id=\"moment-{}\"><th scope=\"row\"><span class=\"rank\">{}</span> {}{unsure}</th>\
                  <td data-label=\"When\">{}</td><td data-label=\"About\">{}</td><td data-label=\"Why\">{}</td>\
+                 <td data-label=\"Most likely due to\">{}</td>\
                  <td data-label=\"Brought\">GMV {}, {}</td><td data-label=\"Became\">{}</td></tr>",
                 link_part(&moment.id),
                 moment.rank,
@@ -39,13 +40,17 @@ pub(super) fn moments(data: &ReportData<'_>) -> String {
                 span(moment.span),
                 esc(&products),
                 esc(&if why.is_empty() { "–".to_owned() } else { why.join("; ") }),
+                esc(&cause_words(&moment.causes)),
                 esc(&amounts(&moment.attributed.gmv)),
                 count(moment.attributed.orders, "order", "orders"),
                 became(data, moment),
             )
         })
         .collect();
-    table(&["Moment", "When", "About", "Why", "Brought on top", "Became"], &rows)
+    table(
+        &["Moment", "When", "About", "Why", "Most likely due to", "Brought on top", "Became"],
+        &rows,
+    )
 }
 
 fn became(data: &ReportData<'_>, moment: &Moment) -> String {

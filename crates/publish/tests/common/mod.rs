@@ -2,7 +2,9 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use reprise_model::clip::{ByteRange, Clip, ClipProduct, Cut, CutMethod, Post, Source, Word};
-use reprise_model::moment::{Attributed, AttributedRanges, Lag, LagSource, Moment, Reason, Signal};
+use reprise_model::moment::{
+    Attributed, AttributedRanges, Cause, Lag, LagSource, LikelyCause, Moment, Reason, Signal,
+};
 use reprise_model::outcome::{
     BestPractice, ClipSummary, EventsSummary, Fault, FaultKind, NotClipped, Part, RecordingSummary,
     SessionOutcome, Skipped,
@@ -57,6 +59,10 @@ pub fn moment(rank: u32, start: f64, end: f64, product_id: &str, gmv: f64) -> Mo
         score: 10.0 / f64::from(rank),
         confident: rank <= 4,
         product_ids: vec![product_id.to_owned()],
+        causes: vec![
+            LikelyCause { cause: Cause::FlashSale, probability: 0.7 },
+            LikelyCause { cause: Cause::Pitch, probability: 0.3 },
+        ],
         reasons: vec![
             Reason {
                 signal: Signal::Gmv,
@@ -211,6 +217,7 @@ pub fn clip(moment: &Moment, product: &Product, grade: Grade, mp4: &[u8]) -> Cli
             title: product.title.clone(),
             linked_by: "pinned".to_owned(),
         }],
+        causes: moment.causes.clone(),
         reasons: moment.reasons.clone(),
         attributed: Some(moment.attributed.clone()),
         words: ["Look", "at", "this", "juice.", "Tap", "the", "basket!"]
