@@ -94,14 +94,17 @@ impl Channel {
             (self.base[second] * self.share + credit.map_or(0.0, |c| c[second])).max(1e-9)
         };
         let mut total = 0.0;
+        let mut usual = 0.0;
         let mut slope = -seen;
         let terms: Vec<(f64, f64)> = events
             .iter()
             .filter_map(|&(second, n)| {
                 let h = response[second - start];
-                let ratio = h / base(second);
+                let expected = base(second);
+                let ratio = h / expected;
                 slope += n * ratio;
                 total += n;
+                usual += expected;
                 (h > 0.0).then_some((n, ratio))
             })
             .collect();
@@ -110,7 +113,9 @@ impl Channel {
         }
         // Newton on a decreasing convex slope, kept between the bounds.
         let (mut low, mut high) = (0.0, total / seen);
-        let mut amount = high;
+        // What lies above the base is near the answer, and mostly below it: from there Newton needs
+        // half the rounds that it needs from the other side.
+        let mut amount = high * (1.0 - usual / total.max(1e-9)).max(0.05);
         for _ in 0..12 {
             let (mut first, mut second) = (-seen, 0.0);
             for (n, r) in &terms {
@@ -133,7 +138,7 @@ impl Channel {
                 break;
             }
         }
-        let llr = terms.iter().map(|(n, r)| n * (amount * r).ln_1p()).sum::<f64>() - amount * seen;
+        let llr = log_likelihood(&terms, amount) - amount * seen;
         Fit { amount, llr: (llr / self.dispersion).max(0.0) }
     }
 
@@ -150,6 +155,27 @@ impl Channel {
         let seen = seen.min(2.0 * usual);
         (seen * HUSH_RATE.ln() + (1.0 - HUSH_RATE) * usual) / self.dispersion
     }
+}
+
+/// The sum of `n * ln(1 + amount * r)` over the terms `(n, r)`; factors of whole small `n` are
+/// multiplied first, for a logarithm takes longer than all the rest.
+fn log_likelihood(terms: &[(f64, f64)], amount: f64) -> f64 {
+    let (mut sum, mut product) = (0.0, 1.0f64);
+    for &(n, r) in terms {
+        let factor = 1.0 + amount * r;
+        if n == 1.0 && factor < 1e100 {
+            product *= factor;
+        } else if n == 2.0 && factor < 1e50 {
+            product *= factor * factor;
+        } else {
+            sum += n * factor.ln();
+        }
+        if product > 1e200 {
+            sum += product.ln();
+            product = 1.0;
+        }
+    }
+    sum + product.ln()
 }
 
 /// Size of a reaction and its evidence in nats.
