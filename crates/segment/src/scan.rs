@@ -2,6 +2,8 @@
 //! laid through the lag's distribution and held against what came, as a Poisson likelihood ratio
 //! over the baseline (a scan statistic), divided by the signal's overdispersion.
 
+use std::sync::Arc;
+
 use crate::kernel::Kernel;
 
 /// Window lengths that are tried, seconds.
@@ -33,7 +35,7 @@ pub(crate) struct Channel {
     /// Seconds with their counts, in order, none 0.
     pub events: Vec<(usize, f64)>,
     /// Expected per second without a pitch, above 0.
-    pub base: Vec<f64>,
+    pub base: Arc<[f64]>,
     /// Factor on `base`, for a product's share in all orders.
     pub share: f64,
     /// Overdispersion, at least 1.
@@ -46,14 +48,20 @@ pub(crate) struct Channel {
 impl Channel {
     pub fn new(
         counts: &[f64],
-        base: Vec<f64>,
+        base: impl Into<Arc<[f64]>>,
         share: f64,
         dispersion: f64,
         kernel: &Kernel,
     ) -> Self {
         let events = counts.iter().copied().enumerate().filter(|(_, n)| *n > 0.0).collect();
-        let mut channel =
-            Self { events, base, share, dispersion, responses: Vec::new(), kernel: kernel.clone() };
+        let mut channel = Self {
+            events,
+            base: base.into(),
+            share,
+            dispersion,
+            responses: Vec::new(),
+            kernel: kernel.clone(),
+        };
         channel.set_kernel(kernel);
         channel
     }
