@@ -104,18 +104,18 @@ impl Channel {
         let mut total = 0.0;
         let mut usual = 0.0;
         let mut slope = -seen;
-        let terms: Vec<(f64, f64)> = events
-            .iter()
-            .filter_map(|&(second, n)| {
-                let h = response[second - start];
-                let expected = base(second);
+        let mut terms: Vec<(f64, f64)> = Vec::with_capacity(events.len());
+        for &(second, n) in events {
+            let h = response[second - start];
+            let expected = base(second);
+            total += n;
+            usual += expected;
+            if h > 0.0 {
                 let ratio = h / expected;
                 slope += n * ratio;
-                total += n;
-                usual += expected;
-                (h > 0.0).then_some((n, ratio))
-            })
-            .collect();
+                terms.push((n, ratio));
+            }
+        }
         if slope <= 0.0 {
             return Fit::default();
         }
@@ -173,8 +173,8 @@ fn log_likelihood(terms: &[(f64, f64)], amount: f64) -> f64 {
         let factor = 1.0 + amount * r;
         if n == 1.0 && factor < 1e100 {
             product *= factor;
-        } else if n == 2.0 && factor < 1e50 {
-            product *= factor * factor;
+        } else if n.fract() == 0.0 && n <= 32.0 && factor < 1e3 {
+            product *= factor.powi(n as i32);
         } else {
             sum += n * factor.ln();
         }
