@@ -1,6 +1,8 @@
 //! From the cleaned log to causes: the channels, the stretches to search, the search in two
 //! passes, and which cause each reaction is credited to.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::baseline::{dispersion, expected};
@@ -145,8 +147,9 @@ fn channels(
         sum
     });
     let width_s = settings.baseline_s;
-    let order_base =
-        expected(&signals.orders, &signals.exposure, all_explained.as_deref(), width_s);
+    // All products share it.
+    let order_base: Arc<[f64]> =
+        expected(&signals.orders, &signals.exposure, all_explained.as_deref(), width_s).into();
     let order_dispersion = dispersion(&signals.orders, &order_base, all_explained.as_deref());
     // What is left of each product once its pitches are taken out, as a share of all that is left.
     let left: Vec<f64> = roles[..order_channels]

@@ -4,7 +4,7 @@
 //! 0. `observations` folds the events as they are read into `seconds`, orders, comments with their
 //!    `texts`, and what lasts; `slip` finds a log whose clock is a time zone off.
 //! 1. `log` puts all of it on the recording's clock, `clean` takes out what is no reaction.
-//! 2. `series` counts per second; `words` tells reactions in the chat from chatter.
+//! 2. `series` counts per second, `robust` takes out like bots and raids; `words` tells reactions in the chat from chatter.
 //! 3. `baseline` says what each signal would count without a pitch, following the viewers.
 //! 4. `lag` measures how late chat and orders answer.
 //! 5. `places` says where to look; `scan` and `find` search the windows that caused the reactions,
@@ -23,6 +23,7 @@ mod log;
 mod observations;
 mod places;
 mod report;
+mod robust;
 mod scan;
 mod scenes;
 mod seconds;
@@ -90,8 +91,14 @@ pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
         log.notes.push(format!("only the first {:.0} hours are read", LONGEST_S / 3600.0));
     }
     let seconds = duration_s.ceil() as usize;
-    let series = series::build(&log, input.products, seconds);
-    let signals = signals(&log, &series, seconds, margin_s as usize, &settings);
+    let mut series = series::build(&log, input.products, seconds);
+    if !settings.without.confounders {
+        log.notes.extend(robust::cap_likes(&mut series.likes));
+    }
+    let mut signals = signals(&log, &series, seconds, margin_s as usize, &settings);
+    if !settings.without.confounders {
+        log.notes.extend(robust::leave_out_raids(&series, &mut signals.exposure));
+    }
     let findings = find::search(&log, &signals, &settings);
     let allowed = allowed(&log, input.recorded, duration_s);
     let moments = choose::choose(&log, &series, &findings, &allowed, &settings).moments;

@@ -13,7 +13,7 @@ use crate::slip;
 use crate::texts::Texts;
 
 /// Most bytes that the distinct texts of comments take; a comment beyond counts by its length.
-const TEXT_BYTES_MAX: usize = 48 << 20;
+const TEXT_BYTES_MAX: usize = 32 << 20;
 
 /// Most bytes that the ids of products take; orders and clicks beyond count without their product.
 const PRODUCT_BYTES_MAX: usize = 8 << 20;

@@ -2,6 +2,8 @@
 //! laid through the lag's distribution and held against what came, as a Poisson likelihood ratio
 //! over the baseline (a scan statistic), divided by the signal's overdispersion.
 
+use std::sync::Arc;
+
 use crate::kernel::Kernel;
 
 /// Window lengths that are tried, seconds.
@@ -33,7 +35,7 @@ pub(crate) struct Channel {
     /// Seconds with their counts, in order, none 0.
     pub events: Vec<(usize, f64)>,
     /// Expected per second without a pitch, above 0.
-    pub base: Vec<f64>,
+    pub base: Arc<[f64]>,
     /// Factor on `base`, for a product's share in all orders.
     pub share: f64,
     /// Overdispersion, at least 1.
@@ -46,14 +48,20 @@ pub(crate) struct Channel {
 impl Channel {
     pub fn new(
         counts: &[f64],
-        base: Vec<f64>,
+        base: impl Into<Arc<[f64]>>,
         share: f64,
         dispersion: f64,
         kernel: &Kernel,
     ) -> Self {
         let events = counts.iter().copied().enumerate().filter(|(_, n)| *n > 0.0).collect();
-        let mut channel =
-            Self { events, base, share, dispersion, responses: Vec::new(), kernel: kernel.clone() };
+        let mut channel = Self {
+            events,
+            base: base.into(),
+            share,
+            dispersion,
+            responses: Vec::new(),
+            kernel: kernel.clone(),
+        };
         channel.set_kernel(kernel);
         channel
     }
@@ -94,23 +102,28 @@ impl Channel {
             (self.base[second] * self.share + credit.map_or(0.0, |c| c[second])).max(1e-9)
         };
         let mut total = 0.0;
+        let mut usual = 0.0;
         let mut slope = -seen;
-        let terms: Vec<(f64, f64)> = events
-            .iter()
-            .filter_map(|&(second, n)| {
-                let h = response[second - start];
-                let ratio = h / base(second);
+        let mut terms: Vec<(f64, f64)> = Vec::with_capacity(events.len());
+        for &(second, n) in events {
+            let h = response[second - start];
+            let expected = base(second);
+            total += n;
+            usual += expected;
+            if h > 0.0 {
+                let ratio = h / expected;
                 slope += n * ratio;
-                total += n;
-                (h > 0.0).then_some((n, ratio))
-            })
-            .collect();
+                terms.push((n, ratio));
+            }
+        }
         if slope <= 0.0 {
             return Fit::default();
         }
         // Newton on a decreasing convex slope, kept between the bounds.
         let (mut low, mut high) = (0.0, total / seen);
-        let mut amount = high;
+        // What lies above the base is near the answer, and mostly below it: from there Newton needs
+        // half the rounds that it needs from the other side.
+        let mut amount = high * (1.0 - usual / total.max(1e-9)).max(0.05);
         for _ in 0..12 {
             let (mut first, mut second) = (-seen, 0.0);
             for (n, r) in &terms {
@@ -133,7 +146,7 @@ impl Channel {
                 break;
             }
         }
-        let llr = terms.iter().map(|(n, r)| n * (amount * r).ln_1p()).sum::<f64>() - amount * seen;
+        let llr = log_likelihood(&terms, amount) - amount * seen;
         Fit { amount, llr: (llr / self.dispersion).max(0.0) }
     }
 
@@ -150,6 +163,27 @@ impl Channel {
         let seen = seen.min(2.0 * usual);
         (seen * HUSH_RATE.ln() + (1.0 - HUSH_RATE) * usual) / self.dispersion
     }
+}
+
+/// The sum of `n * ln(1 + amount * r)` over the terms `(n, r)`; factors of whole small `n` are
+/// multiplied first, for a logarithm takes longer than all the rest.
+fn log_likelihood(terms: &[(f64, f64)], amount: f64) -> f64 {
+    let (mut sum, mut product) = (0.0, 1.0f64);
+    for &(n, r) in terms {
+        let factor = 1.0 + amount * r;
+        if n == 1.0 && factor < 1e100 {
+            product *= factor;
+        } else if n.fract() == 0.0 && n <= 32.0 && factor < 1e3 {
+            product *= factor.powi(n as i32);
+        } else {
+            sum += n * factor.ln();
+        }
+        if product > 1e200 {
+            sum += product.ln();
+            product = 1.0;
+        }
+    }
+    sum + product.ln()
 }
 
 /// Size of a reaction and its evidence in nats.

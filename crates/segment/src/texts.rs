@@ -105,7 +105,7 @@ impl Texts {
 
     fn push(&mut self, entry: Entry) -> u32 {
         if self.slots.len() < 2 * (self.entries.len() + 1) {
-            self.slots = vec![FREE; (4 * (self.entries.len() + 1)).next_power_of_two()];
+            self.slots = vec![FREE; (2 * (self.entries.len() + 1)).next_power_of_two().max(16)];
             for (id, known) in self.entries.iter().enumerate() {
                 place(&mut self.slots, known.hash, id as u32);
             }

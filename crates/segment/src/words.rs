@@ -31,32 +31,33 @@ const SHORT: u64 = 20;
 const LONG_WEIGHT: f64 = 0.3;
 
 /// Most bytes that the different words of a log take; those beyond are not learned from.
-const WORD_BYTES_MAX: usize = 24 << 20;
+const WORD_BYTES_MAX: usize = 16 << 20;
 
 /// One weight per text of the dictionary, 0 to about 1: how much a comment of these words counts as
 /// a reaction. Learned from all comments but giveaway entries; greetings weigh nothing. With `all`
 /// entries are learned from too and greetings are words like others. Scaled so that weighted counts
 /// vary like plain ones would.
 pub(crate) fn weights(comments: &[Comment], texts: &Texts, seconds: usize, all: bool) -> Vec<f64> {
-    let within = |comment: &&Comment| (comment.at_s() as usize) < seconds;
-    let live: Vec<(u32, u32)> = comments
-        .iter()
-        .filter(|comment| all || !comment.entry)
-        .filter(within)
-        .map(|comment| (comment.at_ms / 1000, comment.text))
-        .collect();
+    // Walked anew in every round: a copy of a long LIVE's chat would take more than all the rest.
+    let live = || {
+        let counted = comments.iter().filter(move |comment| all || !comment.entry);
+        counted
+            .map(|comment| (comment.at_ms as usize / 1000, comment.text as usize))
+            .take_while(move |(second, _)| *second < seconds)
+    };
+    let count = live().count();
     let mut out = vec![0.0; texts.len()];
-    if live.is_empty() {
+    if count == 0 {
         return out;
     }
     // Per text: how many comments, and how many of them in the first minutes.
     let mut written = vec![0u32; texts.len()];
     let mut early = vec![0u32; texts.len()];
-    for &(second, text) in &live {
-        written[text as usize] += 1;
-        early[text as usize] += u32::from(f64::from(second) < GREETING_S);
+    for (second, text) in live() {
+        written[text] += 1;
+        early[text] += u32::from((second as f64) < GREETING_S);
     }
-    if live.iter().all(|(_, text)| texts.text(*text).is_empty()) {
+    if live().all(|(_, text)| texts.text(text as u32).is_empty()) {
         for (weight, text) in out.iter_mut().zip(texts.numbers()) {
             *weight = if texts.length(text) <= SHORT { 1.0 } else { LONG_WEIGHT };
         }
@@ -76,22 +77,21 @@ pub(crate) fn weights(comments: &[Comment], texts: &Texts, seconds: usize, all: 
         .collect();
     let total: f64 = occurrences.iter().sum();
 
-    let mut reaction = vec![0.5f32; live.len()];
+    let mut reaction = vec![0.5f32; count];
     let mut ratio = vec![1.0; texts.len()];
     for round in 0..ROUNDS {
-        let rates = Rates::new(&live, &reaction, seconds);
+        let rates = Rates::new(live().zip(&reaction), seconds);
         let mut quick_texts = vec![0.0; texts.len()];
-        for (&(second, text), reaction) in live.iter().zip(&mut reaction) {
-            let second = second as usize;
+        for ((second, text), reaction) in live().zip(&mut reaction) {
             let (quick, slow) = if round == 0 {
                 rates.excess(second)
             } else {
                 rates.without(second, f64::from(*reaction))
             };
-            let quick = quick * ratio[text as usize];
+            let quick = quick * ratio[text];
             let next = if quick + slow > 0.0 { quick / (quick + slow) } else { 0.5 };
             *reaction = next as f32;
-            quick_texts[text as usize] += next;
+            quick_texts[text] += next;
         }
         let quick_words = features.sums(&quick_texts);
         let quick_total: f64 = quick_words.iter().sum();
@@ -123,18 +123,22 @@ pub(crate) fn weights(comments: &[Comment], texts: &Texts, seconds: usize, all: 
         .filter(|(_, n)| **n > 0)
         .map(|(weight, _)| *weight)
         .fold(0.0, f64::max);
-    // Plain chatter is left out altogether: it says nothing and takes time.
-    out.iter_mut().filter(|weight| **weight < LEAST_WEIGHT * heaviest).for_each(|w| *w = 0.0);
+    for weight in &mut out {
+        // Plain chatter is left out altogether: it says nothing and takes time.
+        if *weight < LEAST_WEIGHT * heaviest {
+            *weight = 0.0;
+        }
+    }
     scale(&mut out, &written);
     out
 }
 
-/// Scales the weights so that weighted counts vary like plain ones would.
+/// Scales the weights of texts, each `written` so often, so that sums vary like plain counts do.
 fn scale(weights: &mut [f64], written: &[u32]) {
     let (mut first, mut second) = (0.0, 0.0);
-    for (weight, n) in weights.iter().zip(written) {
-        first += *weight * f64::from(*n);
-        second += *weight * *weight * f64::from(*n);
+    for (weight, &n) in weights.iter().zip(written) {
+        first += weight * f64::from(n);
+        second += weight * weight * f64::from(n);
     }
     if second > 0.0 {
         weights.iter_mut().for_each(|weight| *weight *= first / second);
@@ -150,11 +154,11 @@ struct Rates {
 }
 
 impl Rates {
-    fn new(live: &[(u32, u32)], reaction: &[f32], seconds: usize) -> Self {
+    fn new<'r>(live: impl Iterator<Item = ((usize, usize), &'r f32)>, seconds: usize) -> Self {
         let (mut quick, mut slow, mut all) =
             (vec![0.0; seconds], vec![0.0; seconds], vec![0.0; seconds]);
-        for (&(second, _), &share) in live.iter().zip(reaction) {
-            let (second, share) = (second as usize, f64::from(share));
+        for ((second, _), &share) in live {
+            let share = f64::from(share);
             quick[second] += share;
             slow[second] += 1.0 - share;
             all[second] += 1.0;

@@ -5,7 +5,7 @@
 use reprise_model::event::{Edge, Event, EventKind, Order, OrderStatus};
 use reprise_model::moment::{Cause, Moment};
 use reprise_model::{Currency, MediaDuration, Money, WallTime};
-use reprise_segment::{Input, Observations, Segmentation, Settings, segment};
+use reprise_segment::{Input, Segmentation, Settings, segment};
 
 const DURATION_S: f64 = 1800.0;
 
@@ -76,7 +76,7 @@ fn chatter() -> Vec<Event> {
 }
 
 fn run(events: &[Event]) -> Segmentation {
-    let log: Observations = events.iter().collect();
+    let log = events.iter().collect();
     let input = Input {
         zero: zero(),
         duration: MediaDuration::from_seconds(DURATION_S),
