@@ -1,6 +1,7 @@
 //! The bench: Reprise and the script that a user would write do the same job, taking turns in one run.
 
 mod jobs;
+mod log_speed;
 mod machine;
 mod measure;
 mod recording;
@@ -20,6 +21,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const USAGE: &str = "\
 usage: reprise-benches [OPTIONS]
+       reprise-benches log [OPTIONS]   a log of five million events; writes benches/LOG.md
 
 Build the command first: cargo build --release -p reprise-cli
 
@@ -32,7 +34,15 @@ Build the command first: cargo build --release -p reprise-cli
   -h, --help      this";
 
 fn main() -> ExitCode {
-    match Options::parse(std::env::args().skip(1)) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, file] = words.as_slice()
+        && word == "parse-only"
+    {
+        // The other side of `log`, a process of its own so that it can be measured.
+        return ended(log_speed::parse_only(Path::new(file)));
+    }
+    let long_log = words.first().is_some_and(|word| word == "log");
+    match Options::parse(words.into_iter().skip(usize::from(long_log))) {
         Ok(None) => {
             let _ = writeln!(std::io::stdout(), "{USAGE}");
             ExitCode::SUCCESS
@@ -41,13 +51,18 @@ fn main() -> ExitCode {
             eprintln!("reprise-benches: {error}\n\n{USAGE}");
             ExitCode::from(64)
         }
-        Ok(Some(options)) => match bench(&options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("reprise-benches: {error}");
-                ExitCode::FAILURE
-            }
-        },
+        Ok(Some(options)) if long_log => ended(bench_log(&options)),
+        Ok(Some(options)) => ended(bench(&options)),
+    }
+}
+
+fn ended(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("reprise-benches: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -99,7 +114,8 @@ impl Options {
     }
 }
 
-fn bench(options: &Options) -> Result<()> {
+/// The project's top folder, the command under test and the folder for what is made.
+fn places(options: &Options) -> Result<(PathBuf, PathBuf, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let own = std::env::current_exe()?;
     let beside = own.parent().ok_or("this program lies in no folder")?;
@@ -109,6 +125,23 @@ fn bench(options: &Options) -> Result<()> {
     })?;
     let work = beside.parent().unwrap_or(beside).join("bench");
     std::fs::create_dir_all(&work)?;
+    Ok((root, reprise, work))
+}
+
+fn bench_log(options: &Options) -> Result<()> {
+    let (root, reprise, work) = places(options)?;
+    let machine = Machine::here(&reprise)?;
+    let outcome = log_speed::measured(&reprise, &work, options.pairs)?;
+    let page = log_speed::page(&machine, &outcome);
+    let results = options.results.clone().unwrap_or_else(|| log_speed::results(&root));
+    std::fs::write(&results, &page).map_err(|error| format!("{}: {error}", results.display()))?;
+    std::io::stdout().write_all(page.as_bytes())?;
+    eprintln!("written to {}", results.display());
+    Ok(())
+}
+
+fn bench(options: &Options) -> Result<()> {
+    let (root, reprise, work) = places(options)?;
 
     let machine = Machine::here(&reprise)?;
     let recording = Recording::choose(&root)?;

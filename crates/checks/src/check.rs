@@ -1,5 +1,7 @@
 //! A clip's evidence to one verdict a rule, and the verdicts to a grade.
 
+use std::collections::BTreeMap;
+
 use reprise_model::event::Event;
 use reprise_model::session::Product;
 use reprise_model::{Grade, MediaDuration, Outcome, RuleId, Span, Tier, Verdict, WallTime};
@@ -55,8 +57,12 @@ pub struct SessionFacts<'a> {
     pub session_id: &'a str,
     /// Wall clock of the recording's zero.
     pub zero: WallTime,
-    /// The whole log; empty where there is none.
+    /// Whether the session has an event log that says anything.
+    pub has_log: bool,
+    /// The events of the log that last: pins, flash sales, practice mode, violations and the like.
     pub events: &'a [Event],
+    /// How often each product was ordered or opened.
+    pub product_uses: &'a BTreeMap<String, u64>,
     /// The session's products; empty where none are listed.
     pub products: &'a [Product],
     /// Ids of the products that the clip is linked to.

@@ -8,16 +8,17 @@ use reprise_model::{MediaDuration, MediaTime, Outcome, WallTime};
 /// Every best practice, each met, not met or unknown with what is missing. `products` are the
 /// session's, wherever the manifest has them; `zero` is the wall clock of the recording's zero,
 /// `duration` the length of its time line, `local_start_hour` the hour of day at which the LIVE
-/// began in its own time zone, 0 up to 24.
+/// began in its own time zone, 0 up to 24. `log` is `None` where the session has none, else the
+/// events that last, with answers to comments.
 pub fn best_practices(
     manifest: &SessionManifest,
     products: &[Product],
-    events: &[Event],
+    log: Option<&[Event]>,
     zero: WallTime,
     duration: MediaDuration,
     local_start_hour: Option<f64>,
 ) -> Vec<BestPractice> {
-    let log = Log { events, zero };
+    let log = Log { known: log.is_some(), events: log.unwrap_or_default(), zero };
     let mut list = vec![
         unknown("local_language", "no speech model: what is said was not transcribed"),
         unknown("host_visible", "no search for faces is part of this version"),
@@ -67,6 +68,7 @@ const MINUTES_MIN: f64 = 45.0;
 const HOURS: std::ops::Range<f64> = 19.0..23.0;
 
 struct Log<'a> {
+    known: bool,
     events: &'a [Event],
     zero: WallTime,
 }
@@ -100,7 +102,7 @@ fn used(
     word: &str,
     wanted: impl Fn(&EventKind) -> bool,
 ) -> BestPractice {
-    if log.events.is_empty() {
+    if !log.known {
         return unknown(name, NO_LOG);
     }
     match log.find(wanted) {
@@ -117,7 +119,7 @@ fn answers_the_audience(log: &Log<'_>) -> BestPractice {
         Some((count, first)) => {
             held(name, true, format!("{count} comments answered, the first at {first}"))
         }
-        None if log.events.is_empty() => unknown(name, NO_LOG),
+        None if !log.known => unknown(name, NO_LOG),
         None => unknown(name, "no answer is in the log, and what is said was not transcribed"),
     }
 }
@@ -128,14 +130,14 @@ fn deals(log: &Log<'_>) -> BestPractice {
         Some((count, first)) => {
             held(name, true, format!("{count} flash sales, the first at {first}"))
         }
-        None if log.events.is_empty() => unknown(name, NO_LOG),
+        None if !log.known => unknown(name, NO_LOG),
         None => unknown(name, "no flash sale is in the log, and what is said was not transcribed"),
     }
 }
 
 fn no_violation(log: &Log<'_>) -> BestPractice {
     let name = "no_violation";
-    if log.events.is_empty() {
+    if !log.known {
         return unknown(name, NO_LOG);
     }
     match log.find(|kind| matches!(kind, EventKind::Violation { .. })) {

@@ -1,10 +1,12 @@
 //! Rules that need no pictures, the order of the verdicts, and the grade.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use reprise_checks::{
     ClipFacts, Evidence, Policy, SessionFacts, SourceFacts, best_practices, check, grade,
 };
-use reprise_model::event::Event;
+use reprise_model::event::{Event, EventKind};
 use reprise_model::session::{Product, SessionManifest};
 use reprise_model::{Grade, MediaDuration, Outcome, RuleId, Span, Tier, Verdict, WallTime};
 
@@ -77,7 +79,9 @@ impl Case {
             session: Some(SessionFacts {
                 session_id: "s",
                 zero: zero(),
+                has_log: !self.events.is_empty(),
                 events: &self.events,
+                product_uses: &uses(&self.events),
                 products: &self.products,
                 clip_products: &self.clip_products,
                 clip_span: span,
@@ -93,6 +97,20 @@ impl Case {
     fn outcome(&self, rule: RuleId) -> Outcome {
         self.verdict(rule).verdict
     }
+}
+
+/// How often each product was ordered or opened.
+fn uses(events: &[Event]) -> BTreeMap<String, u64> {
+    let mut uses = BTreeMap::new();
+    for event in events {
+        let product = match &event.kind {
+            EventKind::Order(order) => order.product_id.clone(),
+            EventKind::ProductClick { product_id, .. } => product_id.clone(),
+            _ => None,
+        };
+        *uses.entry(product.unwrap_or_default()).or_default() += 1;
+    }
+    uses
 }
 
 #[test]
@@ -274,7 +292,7 @@ fn best_practices_are_read_from_the_log() {
     let mut acme = product("p1");
     acme.title = "ACME serum".to_owned();
     let hour = MediaDuration::from_seconds(3600.0);
-    let list = best_practices(&manifest, &[acme], &events, zero(), hour, Some(19.25));
+    let list = best_practices(&manifest, &[acme], Some(&events), zero(), hour, Some(19.25));
     let of = |name: &str| list.iter().find(|practice| practice.name == name).unwrap();
     for (name, wanted) in [
         ("billboard_used", Outcome::Pass),

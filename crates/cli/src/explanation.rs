@@ -78,6 +78,8 @@ impl Texts<'_> {
                     format!(
                         "Its evidence, {evidence_nats:.1}, is above the {threshold:.1} that it takes to be certain."
                     )
+                } else if *evidence_nats >= threshold {
+                    "It stands in the tail: its scene is reported already.".to_owned()
                 } else {
                     format!(
                         "It is not certain: its evidence, {evidence_nats:.1}, is {:.1} below the {threshold:.1} that it takes, so it stands in the tail.",

@@ -1,20 +1,22 @@
-//! Reads canonical event logs: one JSON object a line, plain, gzip or zstd.
+//! Reads canonical event logs: one JSON object a line, plain, gzip or zstd, in one pass.
 //!
 //! What cannot be read is reported with file, line and reason and never stops the rest; only where
-//! the share of bad lines passes what the caller tolerates is the log refused. One line is held at
-//! a time, so memory grows with the events kept and not with the files.
+//! the share of bad lines passes what the caller tolerates is the log refused. Blocks of lines are
+//! parsed side by side and folded in the order of the file, so that the outcome does not depend on
+//! the number of threads; what is kept grows with the LIVE and not with the files.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
 use reprise_model::event::{EVENT_TYPES, Event, EventKind, Order};
 use reprise_model::outcome::EventsSummary;
-use reprise_model::{Error, Kind, Result};
+use reprise_model::{Error, Kind, MediaDuration, Result, WallTime};
+use reprise_segment::{Added, Observations};
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::error::Category;
 
-use crate::lines::{LINE_MAX, Line, Lines};
+use crate::lines::{Block, Blocks, LINE_MAX, Line};
 use crate::tally::Tally;
 
 /// Most events of one session, 10 million (a full 13-hour LIVE has some 200,000); past it the log
@@ -23,27 +25,42 @@ pub const EVENTS_MAX: usize = 10_000_000;
 
 /// How many bad lines an error names.
 const NAMED: usize = 3;
+/// Blocks that are held at a time, and as many again that are read meanwhile.
+const BLOCKS_HELD: usize = 8;
 /// The field by which an importer tells two lines of one order and product apart.
 pub(crate) const SKU_FIELD: &str = "sku_id";
 
 /// The events of a session.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct EventLog {
-    /// By time; what happened at the same time stays in the order of the files.
-    pub events: Vec<Event>,
+    /// All events, folded.
+    pub observations: Observations,
+    /// Those that are kept whole ([`Observations::kept`]), by time; what happened at the same time
+    /// stays in the order of the files.
+    pub kept: Vec<Event>,
     /// How many lines were read and taken, and what was skipped for which reason.
     pub summary: EventsSummary,
     /// blake3 of the raw file; of several files, blake3 of their digests in the order given.
     pub digest: [u8; 32],
 }
 
+impl EventLog {
+    /// Puts the log on the recording's clock, as [`Observations::align`] does.
+    pub fn align(&mut self, zero: WallTime, duration: MediaDuration) {
+        if self.observations.align(zero, duration) != MediaDuration::ZERO {
+            self.kept = self.observations.kept();
+        }
+    }
+}
+
 /// Reads all `paths` as one log.
 ///
 /// Skipped and counted by reason: bad lines (no JSON, wrong or missing fields, quantity 0, a
-/// negative amount, longer than 1 MiB), unknown types, and repeated orders, of which the first is
-/// kept. Blank lines do not count. `bad_line_share_max` (0 to 1) is the share of bad lines among
-/// all lines of all files that is tolerated; unknown types and repeats are not bad. Compressed data
-/// that ends early is kept as far as it goes, and reported.
+/// negative amount, longer than 1 MiB), unknown types, and repeated orders: the earliest row tells
+/// when and how much, the one written last whether it was paid. Blank lines do not count.
+/// `bad_line_share_max` (0 to 1) is the share of bad lines among all lines of all files that is
+/// tolerated; unknown types and repeats are not bad. Compressed data that ends early is kept as far
+/// as it goes, and reported.
 ///
 /// # Errors
 /// [`Kind::Missing`] for a file that is not there, [`Kind::Malformed`] above the tolerated share
@@ -53,9 +70,9 @@ pub fn read_events(paths: &[PathBuf], bad_line_share_max: f64) -> Result<EventLo
     let mut reader = Reader::default();
     let mut digests = Vec::with_capacity(paths.len());
     for path in paths {
-        let mut lines = Lines::open(path)?;
-        reader.read_file(&mut lines)?;
-        digests.push(lines.digest()?);
+        let mut blocks = Blocks::open(path)?;
+        reader.read_file(&mut blocks)?;
+        digests.push(blocks.digest()?);
     }
     let bad_share = reader.bad_lines as f64 / reader.lines.max(1) as f64;
     if bad_share > bad_line_share_max {
@@ -70,13 +87,12 @@ pub fn read_events(paths: &[PathBuf], bad_line_share_max: f64) -> Result<EventLo
         let file = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
         return Err(Error::new(Kind::Malformed, message).in_file(file));
     }
-    let mut events = reader.events;
-    events.sort_by_key(|event| event.at);
     let mut skipped = reader.bad.into_skipped();
     skipped.extend(reader.other.into_skipped());
-    let taken = events.len() as u64;
+    let taken = reader.observations.len();
     Ok(EventLog {
-        events,
+        kept: reader.observations.kept(),
+        observations: reader.observations,
         summary: EventsSummary { lines: reader.lines, taken, skipped },
         digest: match digests.as_slice() {
             [one] => *one,
@@ -100,9 +116,7 @@ pub(crate) fn order_fault(order: &Order) -> Option<&'static str> {
 
 #[derive(Default)]
 struct Reader {
-    events: Vec<Event>,
-    /// Where in `events` the first line of an order and product is.
-    orders: HashMap<[u8; 32], usize>,
+    observations: Observations,
     lines: u64,
     bad_lines: u64,
     bad: Tally,
@@ -110,88 +124,137 @@ struct Reader {
 }
 
 impl Reader {
-    fn read_file(&mut self, lines: &mut Lines) -> Result<()> {
-        let name = lines.name().to_owned();
-        while let Some((number, line)) = lines.next()? {
+    fn read_file(&mut self, blocks: &mut Blocks) -> Result<()> {
+        let name = blocks.name().to_owned();
+        let mut held = several(blocks)?;
+        while !held.is_empty() {
+            let (read, next) =
+                rayon::join(|| held.par_iter().map(Read::of).collect(), || several(blocks));
+            let read: Vec<Read> = read;
+            for read in read {
+                self.fold(read, &name)?;
+            }
+            held = next?;
+        }
+        Ok(())
+    }
+
+    /// Takes what a block says after all that came before it.
+    fn fold(&mut self, read: Read, file: &str) -> Result<()> {
+        if let Some(error) = read.nothing {
+            return Err(Error::new(Kind::Malformed, "the compressed data cannot be read")
+                .in_file(file)
+                .caused_by(error));
+        }
+        self.lines += read.lines;
+        for (number, skip) in read.skipped {
+            match skip {
+                Skip::Bad(reason) => {
+                    self.bad_lines += 1;
+                    self.bad.add(&reason, file, number);
+                }
+                Skip::Other(reason) => self.other.add(&reason, file, number),
+            }
+        }
+        self.observations.merge(read.observations);
+        for (number, event) in &read.orders {
+            let reason = match self.observations.add(event) {
+                Added::New => continue,
+                Added::Repeat => "duplicate order",
+                Added::Status => "duplicate order with another status; the one written last counts",
+                Added::Differs => "duplicate order with other figures; the first is kept",
+            };
+            self.other.add(reason, file, *number);
+        }
+        if self.observations.len() > EVENTS_MAX as u64 {
+            let message = format!("more than {EVENTS_MAX} events; split the session");
+            return Err(Error::new(Kind::Limit, message).in_file(file).at_line(read.last));
+        }
+        Ok(())
+    }
+}
+
+/// As many blocks as are held at a time; none at the end.
+fn several(blocks: &mut Blocks) -> Result<Vec<Block>> {
+    let mut out = Vec::new();
+    while out.len() < BLOCKS_HELD {
+        match blocks.next()? {
+            Some(block) => out.push(block),
+            None => break,
+        }
+    }
+    Ok(out)
+}
+
+/// What a block says by itself.
+#[derive(Default)]
+struct Read {
+    lines: u64,
+    /// Number of the last line.
+    last: u64,
+    observations: Observations,
+    /// With their lines: whether they repeat others shows only in the order of the file.
+    orders: Vec<(u64, Event)>,
+    skipped: Vec<(u64, Skip)>,
+    /// Why not even the first line could be read.
+    nothing: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Why a line is not taken.
+enum Skip {
+    Bad(Cow<'static, str>),
+    Other(Cow<'static, str>),
+}
+
+impl Read {
+    fn of(block: &Block) -> Self {
+        let mut read = Self::default();
+        for (number, line) in block.lines() {
+            read.last = number;
             match line {
-                Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => {}
+                Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => continue,
                 Line::Text(text) => {
-                    self.lines += 1;
-                    self.read_line(text, &name, number)?;
+                    if let Err(skip) = read.line(text, number) {
+                        read.skipped.push((number, skip));
+                    }
                 }
                 Line::TooLong => {
-                    self.lines += 1;
-                    self.bad_line(&format!("is longer than {LINE_MAX} bytes"), &name, number);
+                    let reason = format!("is longer than {LINE_MAX} bytes");
+                    read.skipped.push((number, Skip::Bad(reason.into())));
                 }
                 Line::Cut(error) if number == 1 => {
-                    return Err(Error::new(Kind::Malformed, "the compressed data cannot be read")
-                        .in_file(name)
-                        .caused_by(error));
+                    read.nothing = Some(error.to_string().into());
+                    continue;
                 }
                 Line::Cut(_) => {
                     let reason = "the compressed data ends early or is damaged here; what came \
                                   before is kept";
-                    self.other.add(reason, &name, number);
+                    read.skipped.push((number, Skip::Other(reason.into())));
+                    continue;
                 }
             }
+            read.lines += 1;
         }
-        Ok(())
+        read
     }
 
-    fn read_line(&mut self, text: &[u8], file: &str, number: u64) -> Result<()> {
-        let event: Event = match serde_json::from_slice(text) {
-            Ok(event) => event,
-            Err(error) => {
-                match unknown_type(text) {
-                    Some(name) => self.other.add(&format!("unknown type `{name}`"), file, number),
-                    None => self.bad_line(&reason(&error), file, number),
-                }
-                return Ok(());
-            }
-        };
+    fn line(&mut self, text: &[u8], number: u64) -> std::result::Result<(), Skip> {
+        let event: Event = serde_json::from_slice(text).map_err(|error| {
+            unknown_type(text).map_or_else(
+                || Skip::Bad(reason(&error).into()),
+                |name| Skip::Other(format!("unknown type `{name}`").into()),
+            )
+        })?;
         if let EventKind::Order(order) = &event.kind {
             if let Some(fault) = order_fault(order) {
-                self.bad_line(fault, file, number);
-                return Ok(());
+                return Err(Skip::Bad(fault.into()));
             }
-            let key = order_key(order, event.extra.get(SKU_FIELD));
-            if let Some(&first) = self.orders.get(&key) {
-                let same = self.events.get(first).is_some_and(|known| known.kind == event.kind);
-                let reason = if same {
-                    "duplicate order"
-                } else {
-                    "duplicate order with other figures; the first is kept"
-                };
-                self.other.add(reason, file, number);
-                return Ok(());
-            }
-            self.orders.insert(key, self.events.len());
+            self.orders.push((number, event));
+        } else {
+            self.observations.add(&event);
         }
-        if self.events.len() >= EVENTS_MAX {
-            let message = format!("more than {EVENTS_MAX} events; split the session");
-            return Err(Error::new(Kind::Limit, message).in_file(file).at_line(number));
-        }
-        self.events.push(event);
         Ok(())
     }
-
-    fn bad_line(&mut self, reason: &str, file: &str, number: u64) {
-        self.bad_lines += 1;
-        self.bad.add(reason, file, number);
-    }
-}
-
-/// A digest instead of the texts: fixed in size, whatever a log calls its orders.
-fn order_key(order: &Order, sku: Option<&Value>) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    let product = order.product_id.as_deref();
-    let sku = sku.and_then(Value::as_str);
-    for field in [Some(order.order_id.as_str()), product, sku] {
-        let length = field.map_or(u64::MAX, |text| text.len() as u64);
-        hasher.update(&length.to_le_bytes());
-        hasher.update(field.unwrap_or_default().as_bytes());
-    }
-    *hasher.finalize().as_bytes()
 }
 
 /// The `type` of a line that is sound but for a type that is not known; at most 40 characters.
@@ -233,6 +296,8 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
+    use reprise_segment::{Input, Settings, segment};
+
     use super::*;
     use crate::testing::Folder;
 
@@ -254,20 +319,57 @@ mod tests {
     }
 
     #[test]
-    fn events_are_sorted_and_ties_keep_their_order() {
-        let text =
-            format!("{}\n\r\n{LIKE}\r\n{}\n", order(9, "b", "p", ""), order(3, "a", "p", ""));
+    fn what_is_kept_is_sorted_and_ties_keep_their_order() {
+        let pin = |at_s: u32, product: &str| {
+            format!(
+                r#"{{"at":"2026-11-20T12:00:{at_s:02}Z","type":"pin","product_id":"{product}"}}"#
+            )
+        };
+        let text = format!("{}\n\r\n{}\r\n{}\n{LIKE}", pin(9, "c"), pin(3, "a"), pin(3, "b"));
         let log = read(&text, 0.0).unwrap();
-        let ids: Vec<&str> = log
-            .events
-            .iter()
-            .map(|event| match &event.kind {
-                EventKind::Order(order) => order.order_id.as_str(),
-                _ => "like",
-            })
-            .collect();
-        assert_eq!(ids, ["like", "a", "b"]);
-        assert_eq!((log.summary.lines, log.summary.taken), (3, 3));
+        let kept = |event: &Event| match &event.kind {
+            EventKind::Pin { product_id } => product_id.clone(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(log.kept.iter().map(kept).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!((log.summary.lines, log.summary.taken), (4, 4));
+    }
+
+    #[test]
+    fn threads_and_compression_do_not_matter() {
+        let mut text = String::new();
+        for n in 0..60_000u32 {
+            let at = format!("2026-11-20T12:{:02}:{:02}.{:03}Z", n / 1000, n / 17 % 60, n % 1000);
+            text += &match n % 5 {
+                0 => order(n % 60, &(n % 7000).to_string(), "p", ""),
+                1 => format!(r#"{{"at":"{at}","type":"viewers","concurrent":{n},"entered":3}}"#),
+                2 => format!(r#"{{"at":"{at}","type":"pin","product_id":"{}"}}"#, n % 7),
+                3 => format!(r#"{{"at":"{at}","type":"like","count":{}}}"#, n % 9),
+                _ => {
+                    format!(r#"{{"at":"{at}","type":"comment","user":"u{n}","text":"{}"}}"#, n % 99)
+                }
+            };
+            text += if n % 977 == 0 { "?\n" } else { "\n" };
+        }
+        let folder = Folder::new();
+        let plain = folder.file("plain", text.as_bytes());
+        let zipped = folder.file("zipped", &zstd::encode_all(text.as_bytes(), 1).unwrap());
+        let told = |path: &PathBuf, threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let log = pool.install(|| read_events(std::slice::from_ref(path), 0.5)).unwrap();
+            let summary = format!("{:?}", log.summary).replace("zipped", "plain");
+            let input = Input {
+                zero: WallTime::parse("2026-11-20T12:00:00Z").unwrap(),
+                duration: MediaDuration::from_seconds(3600.0),
+                recorded: &[],
+                log: &log.observations,
+                products: &[],
+            };
+            let found = pool.install(|| segment(&input, &Settings::default()));
+            format!("{summary} {:?} {found:?}", log.kept)
+        };
+        let one = told(&plain, 1);
+        assert!(one == told(&plain, 4) && one == told(&zipped, 3));
     }
 
     #[test]
@@ -317,17 +419,23 @@ mod tests {
 
     #[test]
     fn repeated_orders_keep_the_first() {
+        let paid = r#","status":"paid""#;
         let lines = [
             order(1, "o", "p", ""),
             order(1, "o", "q", ""),
             order(1, "o", "p", ""),
             order(2, "o", "p", r#","quantity":7"#),
             order(3, "o", "p", r#","sku_id":"red""#),
+            order(4, "o", "q", r#","status":"cancelled""#),
+            order(5, "o", "q", paid).replace("at\":", "x\":0,\"at\":"),
         ];
         let log = read(&lines.join("\n"), 0.0).unwrap();
         assert_eq!(log.summary.taken, 3, "another product or SKU is another line of the order");
-        let expected =
-            [("duplicate order", 1), ("duplicate order with other figures; the first is kept", 1)];
+        let expected = [
+            ("duplicate order", 1),
+            ("duplicate order with other figures; the first is kept", 1),
+            ("duplicate order with another status; the one written last counts", 2),
+        ];
         assert_eq!(skipped(&log), expected);
     }
 

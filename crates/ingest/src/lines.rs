@@ -1,4 +1,4 @@
-//! Lines of a text file that may be compressed, read without holding more than one of them.
+//! Lines of a text file that may be compressed, read in blocks of whole lines.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -10,7 +10,10 @@ use reprise_model::{Error, Kind, Result};
 /// Longest line in bytes, 1 MiB; a longer one is passed over and not held.
 pub(crate) const LINE_MAX: u64 = 1 << 20;
 
-const BUFFER: usize = 1 << 16;
+/// A block ends with the first line that reaches so many bytes. Fixed, so that blocks are the same
+/// wherever and however often a file is read.
+const BLOCK: usize = 1 << 20;
+const BUFFER: usize = 1 << 17;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -22,21 +25,73 @@ pub(crate) enum Line<'a> {
     /// It is longer than [`LINE_MAX`].
     TooLong,
     /// The compressed data is damaged or ends early here; nothing follows.
+    Cut(&'a io::Error),
+}
+
+/// Lines that follow each other.
+pub(crate) struct Block {
+    /// Number of the first line, from 1.
+    first: u64,
+    /// Whole lines with their ends; the last one of a file may lack it.
+    bytes: Vec<u8>,
+    end: End,
+}
+
+/// Why a block ends.
+enum End {
+    /// It is full, or the file is over.
+    Whole,
+    /// A line follows that is too long.
+    TooLong,
+    /// The compressed data is damaged in the line that follows.
     Cut(io::Error),
 }
 
-/// A reader of the lines of one file; gzip and zstd are known by their first bytes.
-pub(crate) struct Lines {
+impl Block {
+    /// Every line with its number, from 1.
+    pub fn lines(&self) -> impl Iterator<Item = (u64, Line<'_>)> {
+        let mut from = 0;
+        let ends = memchr::memchr_iter(b'\n', &self.bytes).map(|at| at + 1);
+        let last = (self.bytes.last().is_some_and(|&b| b != b'\n')).then_some(self.bytes.len());
+        let texts = ends.chain(last).map(move |end| {
+            let text = &self.bytes[std::mem::replace(&mut from, end)..end];
+            Some(Line::Text(trimmed(text)))
+        });
+        let after = match &self.end {
+            End::Whole => None,
+            End::TooLong => Some(Line::TooLong),
+            End::Cut(error) => Some(Line::Cut(error)),
+        };
+        let lines = texts.chain([after]).flatten();
+        lines.enumerate().map(|(place, line)| (self.first + place as u64, line))
+    }
+
+    /// How many lines it has.
+    fn count(&self) -> u64 {
+        self.lines().count() as u64
+    }
+}
+
+/// Without its end.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
+/// A reader of one file, block by block; gzip and zstd are known by their first bytes.
+pub(crate) struct Blocks {
     name: String,
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     raw: Raw,
     compressed: bool,
-    line: Vec<u8>,
-    number: u64,
+    /// What went wrong before the first line.
+    broken: Option<io::Error>,
+    /// Number of the next line.
+    next: u64,
     ended: bool,
 }
 
-impl Lines {
+impl Blocks {
     /// Opens `path`.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
@@ -52,7 +107,7 @@ impl Lines {
             let message = "is UTF-16 text; save it as UTF-8";
             return Err(Error::new(Kind::Unsupported, message).in_file(name));
         }
-        let (reader, compressed): (Box<dyn BufRead>, bool) = if magic.starts_with(&GZIP) {
+        let (reader, compressed): (Box<dyn BufRead + Send>, bool) = if magic.starts_with(&GZIP) {
             let decoder = flate2::bufread::MultiGzDecoder::new(buffered);
             (Box::new(BufReader::with_capacity(BUFFER, decoder)), true)
         } else if magic.starts_with(&ZSTD) {
@@ -61,7 +116,10 @@ impl Lines {
         } else {
             (Box::new(buffered), false)
         };
-        Ok(Self { name, reader, raw, compressed, line: Vec::new(), number: 0, ended: false })
+        let mut blocks =
+            Self { name, reader, raw, compressed, broken: None, next: 1, ended: false };
+        blocks.skip_mark();
+        Ok(blocks)
     }
 
     /// As messages name the file.
@@ -69,46 +127,79 @@ impl Lines {
         &self.name
     }
 
-    /// The next line with its number, from 1; `None` at the end.
+    /// The next block; `None` at the end. A block is never empty.
     ///
     /// # Errors
     /// What the medium says. Damage inside compressed data is no error but [`Line::Cut`].
-    pub(crate) fn next(&mut self) -> Result<Option<(u64, Line<'_>)>> {
-        if self.ended {
-            return Ok(None);
+    pub(crate) fn next(&mut self) -> Result<Option<Block>> {
+        let bytes = Vec::with_capacity(BLOCK + BUFFER);
+        let mut block = Block { first: self.next, bytes, end: End::Whole };
+        while !self.ended && block.bytes.len() < BLOCK && matches!(block.end, End::Whole) {
+            self.extend(&mut block)?;
         }
-        self.line.clear();
-        self.number += 1;
-        let read = (&mut self.reader).take(LINE_MAX + 1).read_until(b'\n', &mut self.line);
-        let long = self.line.len() as u64 > LINE_MAX && self.line.last() != Some(&b'\n');
-        let outcome = match read {
-            Ok(_) if long => self.reader.skip_until(b'\n'),
-            other => other,
+        self.next += block.count();
+        Ok((self.next > block.first).then_some(block))
+    }
+
+    /// Appends what is at hand: as many whole lines as the buffer holds, or one that it does not.
+    fn extend(&mut self, block: &mut Block) -> Result<()> {
+        let broken = self.broken.take().map_or(Ok(()), Err);
+        let outcome = broken.and_then(|()| self.reader.fill_buf()).map(|buffer| {
+            let room = buffer.len().min((BLOCK - block.bytes.len()).max(1));
+            let whole = memchr::memrchr(b'\n', &buffer[..room]).map_or(0, |at| at + 1);
+            block.bytes.extend_from_slice(&buffer[..whole]);
+            whole
+        });
+        let outcome = match outcome {
+            Ok(0) => self.one_line(block),
+            Ok(whole) => {
+                self.reader.consume(whole);
+                Ok(())
+            }
+            Err(error) => Err(error),
         };
-        match outcome {
-            Ok(0) => {
-                self.ended = true;
-                Ok(None)
+        let Err(error) = outcome else { return Ok(()) };
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Ok(());
+        }
+        self.ended = true;
+        // A decoder reports its own damage; the medium's errors carry a system code.
+        if self.compressed && error.raw_os_error().is_none() {
+            block.end = End::Cut(error);
+            return Ok(());
+        }
+        Err(Error::io(self.name.clone(), error))
+    }
+
+    /// A line that does not lie in the buffer as a whole, or the end.
+    fn one_line(&mut self, block: &mut Block) -> io::Result<()> {
+        let start = block.bytes.len();
+        let read = (&mut self.reader).take(LINE_MAX + 1).read_until(b'\n', &mut block.bytes);
+        let whole = block.bytes.last() == Some(&b'\n');
+        match read {
+            Ok(0) => self.ended = true,
+            Ok(count) if count as u64 > LINE_MAX && !whole => {
+                block.bytes.truncate(start);
+                block.end = End::TooLong;
+                self.reader.skip_until(b'\n')?;
             }
-            Ok(_) if long => Ok(Some((self.number, Line::TooLong))),
-            Ok(_) => {
-                let mut text = self.line.as_slice();
-                text = text.strip_suffix(b"\n").unwrap_or(text);
-                text = text.strip_suffix(b"\r").unwrap_or(text);
-                if self.number == 1 {
-                    text = text.strip_prefix(UTF8_MARK).unwrap_or(text);
-                }
-                Ok(Some((self.number, Line::Text(text))))
-            }
+            Ok(_) => {}
             Err(error) => {
-                self.ended = true;
-                // A decoder reports its own damage; the medium's errors carry a system code.
-                if self.compressed && error.raw_os_error().is_none() {
-                    Ok(Some((self.number, Line::Cut(error))))
-                } else {
-                    Err(Error::io(self.name.clone(), error))
-                }
+                // What the line began with is no line.
+                block.bytes.truncate(start);
+                return Err(error);
             }
+        }
+        Ok(())
+    }
+
+    /// Passes over the mark that some programs put before UTF-8.
+    fn skip_mark(&mut self) {
+        match self.reader.fill_buf() {
+            Ok(buffer) if buffer.starts_with(UTF8_MARK) => self.reader.consume(UTF8_MARK.len()),
+            Ok(_) => {}
+            // A decoder tells its damage only once; it belongs to the first line.
+            Err(error) => self.broken = Some(error),
         }
     }
 
@@ -137,5 +228,50 @@ impl Read for Raw {
         let count = state.file.read(buffer)?;
         state.hasher.update(&buffer[..count]);
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::testing::Folder;
+
+    #[test]
+    fn blocks_hold_every_line_once() {
+        let folder = Folder::new();
+        let line = |n: usize| format!("{n}{}", "x".repeat(n * 7919 % 5000));
+        let mut text: Vec<String> = (1..=2000).map(line).collect();
+        text[700] = "y".repeat(LINE_MAX as usize + 1);
+        text[701] = "z".repeat(LINE_MAX as usize);
+        for (end, mark) in [("\n", ""), ("\r\n", "\u{feff}"), ("\n", "\u{feff}")] {
+            let mut bytes = format!("{mark}{}", text.join(end)).into_bytes();
+            // The carriage return belongs to the line.
+            let too_long = if end == "\n" { vec![701] } else { vec![701, 702] };
+            for compressed in [false, true] {
+                if compressed {
+                    bytes = zstd::encode_all(bytes.as_slice(), 1).unwrap();
+                }
+                let mut blocks = Blocks::open(&folder.file("lines", &bytes)).unwrap();
+                let (mut expected, mut several) = (1, 0);
+                while let Some(block) = blocks.next().unwrap() {
+                    several += 1;
+                    assert!(block.bytes.len() <= BLOCK + LINE_MAX as usize + 2);
+                    for (number, line) in block.lines() {
+                        assert_eq!(number, expected);
+                        match line {
+                            Line::Text(line) => {
+                                assert!(line == text[number as usize - 1].as_bytes(), "{number}");
+                            }
+                            Line::TooLong => assert!(too_long.contains(&number)),
+                            Line::Cut(error) => panic!("{error}"),
+                        }
+                        expected += 1;
+                    }
+                }
+                assert!(expected == 2001 && several > 4, "{expected} {several}");
+                assert_eq!(blocks.digest().unwrap(), *blake3::hash(&bytes).as_bytes());
+            }
+        }
     }
 }

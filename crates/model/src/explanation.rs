@@ -91,9 +91,10 @@ pub enum Answer {
         moment_id: String,
         /// From 1, best first.
         rank: u32,
-        /// Whether its evidence reaches the threshold.
+        /// Whether its evidence reaches the threshold and its scene is not reported already.
         confident: bool,
-        /// Evidence of all signals, nats.
+        /// Evidence of all signals, nats; of a chat alone, what is left where the busier of the
+        /// minutes around is taken for the usual.
         evidence_nats: f64,
     },
     /// It belongs to the call of a moment that shows other seconds of it.

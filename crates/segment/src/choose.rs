@@ -11,6 +11,7 @@ use crate::cause;
 use crate::find::{Findings, Found, Role};
 use crate::log::Log;
 use crate::report;
+use crate::scenes::{FIRST, SCENE_S, best_scenes};
 use crate::select::{Item, Limits, select};
 use crate::settings::Settings;
 
@@ -94,7 +95,7 @@ pub(crate) fn choose(
                 worth: report::worth(log, series, findings, found),
                 weighed: 0.0,
                 value: 0.0,
-                confident: found.cause.llr >= threshold,
+                confident: found.sure_llr >= threshold,
                 fate: Fate::QuotaUsed,
             }),
         }
@@ -150,8 +151,20 @@ fn settle(
         per_product: settings.max_per_product,
         repeat_worth: settings.repeat_worth,
     };
-    let mut taken: Vec<(usize, f64)> =
-        select(&items, limits).into_iter().map(|t| (t.index, t.adds)).collect();
+    let first = scenes(candidates, findings, settings);
+    let free: Vec<usize> = (0..items.len())
+        .filter(|i| first.iter().all(|f| !items[*f].span.overlaps(items[*i].span)))
+        .collect();
+    let rest: Vec<Item> = free.iter().map(|&i| items[i]).collect();
+    let limits = Limits { most: limits.most - first.len(), ..limits };
+    let mut taken: Vec<(usize, f64)> = first.iter().map(|&i| (i, candidates[i].value)).collect();
+    taken.extend(select(&rest, limits).into_iter().map(|t| (free[t.index], t.adds)));
+    // A scene is reported once with confidence; what else lies in it belongs to the tail.
+    for &(i, _) in &taken[first.len()..] {
+        let start = candidates[i].window.start;
+        let near = |f: &usize| (candidates[*f].window.start - start).seconds().abs() < SCENE_S;
+        candidates[i].confident &= !first.iter().any(near);
+    }
     taken.sort_by_key(|(i, _)| Reverse(candidates[*i].confident));
 
     let mut beyond: Vec<(usize, f64)> = Vec::new();
@@ -181,6 +194,23 @@ fn settle(
         candidates[i].fate = Fate::Beyond { rank: taken.len() + place + 1 };
     }
     taken
+}
+
+/// Where neither money nor products tell moments apart, the scenes that come first, best first;
+/// else none.
+fn scenes(candidates: &[Candidate], findings: &Findings, settings: &Settings) -> Vec<usize> {
+    let tells =
+        |c: &Candidate| c.worth.orders > 0.0 || findings.found[c.found].cause.product.is_some();
+    if candidates.iter().any(tells) {
+        return Vec::new();
+    }
+    let scenes: Vec<(f64, f64)> = candidates
+        .iter()
+        .map(|c| (c.window.start.seconds(), findings.found[c.found].cause.llr))
+        .collect();
+    let mut first = best_scenes(scenes, FIRST.min(settings.max_moments));
+    first.sort_by(|&a, &b| candidates[b].value.total_cmp(&candidates[a].value));
+    first
 }
 
 /// Evidence in nats that the best of all windows of a session without bursts exceeds in a share of

@@ -1,7 +1,7 @@
 //! What is taken out of the log before anything is counted: repeats, payment batches, giveaway
 //! entries, money of another currency.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use reprise_model::{Currency, MediaTime};
 
@@ -16,7 +16,7 @@ const BATCH_PRODUCTS: usize = 3;
 /// Seconds after a giveaway's end in which its keyword still arrives.
 const GIVEAWAY_TAIL_S: f64 = 90.0;
 
-impl Log {
+impl Log<'_> {
     /// The session's currency: the one with most orders.
     pub fn choose_currency(&mut self) {
         let mut tally: BTreeMap<Currency, usize> = BTreeMap::new();
@@ -56,22 +56,17 @@ impl Log {
         }
     }
 
-    /// Takes out comments that were written twice.
+    /// Takes out comments that were written twice: same time, writer and words.
     pub fn drop_repeated_comments(&mut self) {
         let before = self.comments.len();
-        let mut kept: Vec<Comment> = Vec::with_capacity(before);
-        for comment in std::mem::take(&mut self.comments) {
-            // Same time, writer and words: a row that was written twice.
-            let repeat = comment.who != 0
-                && kept.iter().rev().take_while(|other| other.at_s == comment.at_s).any(|other| {
-                    (other.who, other.length, &other.text)
-                        == (comment.who, comment.length, &comment.text)
-                });
-            if !repeat {
-                kept.push(comment);
+        let mut known: HashSet<(u32, u32)> = HashSet::new();
+        let mut at_ms = None;
+        self.comments.retain(|comment: &Comment| {
+            if at_ms.replace(comment.at_ms) != Some(comment.at_ms) {
+                known.clear();
             }
-        }
-        self.comments = kept;
+            comment.who == 0 || known.insert((comment.who, comment.text))
+        });
         let dropped = before - self.comments.len();
         self.note(dropped, "comments are repeats of an earlier one and count once");
     }
@@ -111,51 +106,63 @@ impl Log {
         }
     }
 
-    /// Marks the comments that enter a giveaway.
-    pub fn find_entries(&mut self) {
+    /// Marks the comments that enter a giveaway. `counted` is whether they count as reactions all
+    /// the same.
+    pub fn find_entries(&mut self, counted: bool) {
         let mut found = 0usize;
+        let mut keyword = String::new();
         for giveaway in &self.giveaways {
             if giveaway.by_follow {
                 continue;
             }
             // Without the keyword or the words, the number of letters tells entries.
-            let keyword = giveaway.keyword.as_deref().map(normalised).unwrap_or_default();
+            normalise(giveaway.keyword.as_deref().unwrap_or_default(), &mut keyword);
             let letters = keyword.chars().count() as u64;
             if letters == 0 {
                 continue;
             }
-            let first = self.comments.partition_point(|c| c.at_s < giveaway.start_s);
-            for comment in &mut self.comments[first..] {
-                if comment.at_s > giveaway.end_s + GIVEAWAY_TAIL_S {
-                    break;
-                }
-                let entry = if comment.text.is_empty() {
-                    comment.length == letters
-                } else {
-                    holds(&comment.text, &keyword)
-                };
-                if !comment.entry && entry {
-                    comment.entry = true;
-                    found += 1;
-                }
+            let (start_s, end_s) = (giveaway.start_s, giveaway.end_s + GIVEAWAY_TAIL_S);
+            let first = self.comments.partition_point(|c| c.at_s() < start_s);
+            let until = self.comments.partition_point(|c| c.at_s() <= end_s);
+            let span = self.comments.get_mut(first..until).unwrap_or_default();
+            // Each text is looked at once, however often it was written.
+            let mut enters: HashMap<u32, bool> = HashMap::new();
+            for comment in span.iter_mut().filter(|comment| !comment.entry) {
+                let entry = *enters.entry(comment.text).or_insert_with(|| {
+                    let text = self.texts.text(comment.text);
+                    if text.is_empty() {
+                        self.texts.length(comment.text) == letters
+                    } else {
+                        holds(text, &keyword)
+                    }
+                });
+                comment.entry = entry;
+                found += usize::from(entry);
             }
         }
-        self.note(found, "comments are giveaway entries and count as no reaction");
+        if !counted {
+            self.note(found, "comments are giveaway entries and count as no reaction");
+        }
     }
 }
 
-/// A hash that is the same in every run; never 0.
-pub(crate) fn hash(text: &str) -> u64 {
-    // FNV-1a, 64 bits.
-    let folded = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |sum, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    folded.max(1)
-}
-
-/// Lower case, inner white space single.
-pub(crate) fn normalised(text: &str) -> String {
-    text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+/// Writes `text` into `out` in lower case, white space single and inside only.
+pub(crate) fn normalise(text: &str, out: &mut String) {
+    out.clear();
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        let start = out.len();
+        out.push_str(word);
+        if word.is_ascii() {
+            out[start..].make_ascii_lowercase();
+        } else {
+            let lower = out[start..].to_lowercase();
+            out.truncate(start);
+            out.push_str(&lower);
+        }
+    }
 }
 
 /// Whether `keyword` stands in `text` by itself or makes up most of it.

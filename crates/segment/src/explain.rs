@@ -71,7 +71,7 @@ pub fn explain(input: &Input<'_>, settings: &Settings, at: MediaTime) -> Result<
 /// The second that is asked about.
 struct Place<'a> {
     input: &'a Input<'a>,
-    worked: &'a Worked,
+    worked: &'a Worked<'a>,
     at: MediaTime,
     second: usize,
 }
@@ -112,10 +112,11 @@ impl Place<'_> {
         let covering = self.covering();
         for candidate in covering.iter().map(|&i| &candidates[i]) {
             out.push(self.became(candidate, true));
-            if !candidate.confident && !matches!(candidate.fate, Fate::Taken { .. }) {
+            let (sure, threshold) = (self.found(candidate).sure_llr, self.worked.choice.threshold);
+            if sure < threshold && !matches!(candidate.fate, Fate::Taken { .. }) {
                 out.push(Answer::Weak {
-                    evidence_nats: hundredth(self.found(candidate).cause.llr),
-                    threshold_nats: hundredth(self.worked.choice.threshold),
+                    evidence_nats: hundredth(sure),
+                    threshold_nats: hundredth(threshold),
                 });
             }
         }
@@ -190,7 +191,7 @@ impl Place<'_> {
                 moment_id: id(rank),
                 rank: count(rank),
                 confident: candidate.confident,
-                evidence_nats: hundredth(self.found(candidate).cause.llr),
+                evidence_nats: hundredth(self.found(candidate).sure_llr),
             },
             Fate::Overlapped { by } => {
                 let better = &choice.candidates[by];
@@ -350,7 +351,7 @@ impl Place<'_> {
         if orders > 0 {
             out.push(Answer::PaymentBatch { orders: count(orders) });
         }
-        let there = || log.comments.iter().filter(|c| near(c.at_s, CHAT_NEAR_S));
+        let there = || log.comments.iter().filter(|c| near(c.at_s(), CHAT_NEAR_S));
         let entries = there().filter(|comment| comment.entry).count();
         if entries >= ENTRIES_LEAST {
             out.push(Answer::GiveawayEntries { comments: count(entries) });

@@ -1,6 +1,8 @@
 //! From the cleaned log to causes: the channels, the stretches to search, the search in two
 //! passes, and which cause each reaction is credited to.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::baseline::{dispersion, expected};
@@ -8,11 +10,17 @@ use crate::kernel::Kernel;
 use crate::lag::{self, Lags};
 use crate::log::Log;
 use crate::places::{learn_habit, speaking, stretches, witnesses};
-use crate::scan::{Cause, Channel, Heard, LENGTHS, Stretch, cause, try_windows};
+use crate::scan::{
+    Cause, Channel, Heard, LENGTHS, Stretch, Tried, best_of, cause, total_evidence, try_windows,
+};
+use crate::scenes::{FIRST, best_scenes};
 use crate::settings::Settings;
 
 /// Longer stretches are searched in coarse steps first, seconds.
 pub(crate) const FINE_S: usize = 420;
+
+/// The sides of a reaction that it must stand out from, seconds.
+const SIDE_S: usize = 120;
 
 /// Two causes of one long stretch lie at least so far apart, seconds.
 const APART_S: usize = 30;
@@ -51,6 +59,9 @@ pub(crate) struct Found {
     pub credited: Vec<(usize, f64)>,
     /// Evidence in the orders alone, nats.
     pub order_llr: f64,
+    /// Evidence that is left where the busier side of it is taken for the usual rate, nats: a crowd
+    /// that comes and stays for minutes is no reaction. As `cause.llr` where orders speak too.
+    pub sure_llr: f64,
 }
 
 /// Everything that the search yields.
@@ -136,8 +147,9 @@ fn channels(
         sum
     });
     let width_s = settings.baseline_s;
-    let order_base =
-        expected(&signals.orders, &signals.exposure, all_explained.as_deref(), width_s);
+    // All products share it.
+    let order_base: Arc<[f64]> =
+        expected(&signals.orders, &signals.exposure, all_explained.as_deref(), width_s).into();
     let order_dispersion = dispersion(&signals.orders, &order_base, all_explained.as_deref());
     // What is left of each product once its pitches are taken out, as a share of all that is left.
     let left: Vec<f64> = roles[..order_channels]
@@ -262,31 +274,108 @@ fn search_stretch(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
         let tried = try_windows(stretch, heard, 1 + size / 150);
         return cause(stretch, &tried).into_iter().collect();
     }
-    let tried = try_windows(stretch, heard, 3);
-    let mut order: Vec<usize> = (0..tried.len()).filter(|&i| tried[i].llr > UNPINNED_LLR).collect();
-    order.sort_by(|&a, &b| {
-        tried[b].score.total_cmp(&tried[a].score).then(tried[a].start.cmp(&tried[b].start))
-    });
-    let mut taken: Vec<(usize, usize)> = Vec::new();
-    let most = size / 60;
-    for i in order {
-        let (start, end) = (tried[i].start, tried[i].start + LENGTHS[tried[i].length]);
-        if taken.iter().all(|&(s, e)| end + APART_S <= s || e + APART_S <= start) {
-            taken.push((start, end));
-            if taken.len() >= most {
-                break;
+    if stretch.chat_only {
+        return scenes(stretch, &try_windows(stretch, heard, 2));
+    }
+    pursue(stretch, heard)
+}
+
+/// The causes of a long stretch, one after the other: each is the best explanation of what the ones
+/// before it leave over, so that the tail of one reaction is no second cause.
+fn pursue(stretch: &Stretch, heard: &[Heard<'_>]) -> Vec<Cause> {
+    const STEP_S: usize = 3;
+    let most = (stretch.to - stretch.from) / 60;
+    let mut credits: Vec<Vec<f64>> = heard
+        .iter()
+        .map(|h| h.credit.map_or_else(|| vec![0.0; h.channel.base.len()], <[f64]>::to_vec))
+        .collect();
+    let mut tried = try_windows(stretch, heard, STEP_S);
+    let mut taken: Vec<Cause> = Vec::new();
+    while taken.len() < most {
+        let apart = |window: &Tried| {
+            let (start, end) = (window.start, window.start + LENGTHS[window.length]);
+            taken.iter().all(|cause| {
+                end + APART_S <= cause.start || cause.start + cause.length + APART_S <= start
+            })
+        };
+        let best = tried
+            .iter()
+            .filter(|window| window.llr > UNPINNED_LLR && apart(window))
+            .reduce(|a, b| if b.score > a.score { b } else { a });
+        let Some(&best) = best else { break };
+        let now: Vec<Heard<'_>> = heard
+            .iter()
+            .zip(&credits)
+            .map(|(h, credit)| Heard { channel: h.channel, credit: Some(credit) })
+            .collect();
+        let near = Stretch {
+            from: best.start.saturating_sub(30).max(stretch.from),
+            to: (best.start + LENGTHS[best.length] + 30).min(stretch.to),
+            ..stretch.clone()
+        };
+        let Some(found) = cause(&near, &try_windows(&near, &now, 1)) else {
+            // Its neighbours will do no better.
+            tried.retain(|window| window.start != best.start);
+            continue;
+        };
+        let mut reach = (found.start, found.start);
+        for (h, credit) in heard.iter().zip(&mut credits) {
+            let (from, response) = response(&found, &h.channel.kernel);
+            let amount = h.channel.fit(&response, from, Some(credit)).amount;
+            for (k, r) in response.iter().enumerate() {
+                if let Some(slot) = credit.get_mut(from + k) {
+                    *slot += amount * r;
+                }
             }
+            reach = (reach.0.min(from), reach.1.max(from + response.len()));
+        }
+        // Only windows whose reaction meets the credited one see a change.
+        let now: Vec<Heard<'_>> = heard
+            .iter()
+            .zip(&credits)
+            .map(|(h, credit)| Heard { channel: h.channel, credit: Some(credit) })
+            .collect();
+        let earlier = reach.1 - reach.0;
+        let first = tried.partition_point(|w| w.start + earlier < reach.0);
+        let last = tried.partition_point(|w| w.start < reach.1);
+        for window in &mut tried[first..last] {
+            let prior = window.score - window.llr;
+            let response = |h: &Heard<'_>| {
+                h.channel.fit(&h.channel.responses[window.length], window.start, h.credit).llr
+            };
+            window.llr = now.iter().map(response).sum();
+            window.score = window.llr + prior;
+        }
+        taken.push(found);
+    }
+    taken
+}
+
+/// Causes where only the chat tells: those that are best reported together, then what lies between.
+fn scenes(stretch: &Stretch, tried: &[Tried]) -> Vec<Cause> {
+    let at_start: Vec<(Tried, f64)> = tried
+        .chunk_by(|a, b| a.start == b.start)
+        .filter_map(|same| Some((*best_of(same)?, total_evidence(same).max(0.0))))
+        .collect();
+    let mut taken = best_scenes(
+        at_start.iter().map(|(window, llr)| (window.start as f64, *llr)).collect(),
+        FIRST,
+    );
+    let mut rest: Vec<usize> =
+        (0..at_start.len()).filter(|&i| at_start[i].1 > UNPINNED_LLR).collect();
+    rest.sort_by(|&a, &b| at_start[b].1.total_cmp(&at_start[a].1).then(a.cmp(&b)));
+    for i in rest {
+        let start = at_start[i].0.start;
+        if taken.iter().all(|&t| at_start[t].0.start.abs_diff(start) >= LENGTHS[LENGTHS.len() - 1])
+        {
+            taken.push(i);
         }
     }
     taken
         .into_iter()
-        .filter_map(|(start, end)| {
-            let near = Stretch {
-                from: start.saturating_sub(30).max(stretch.from),
-                to: (end + 30).min(stretch.to),
-                ..stretch.clone()
-            };
-            cause(&near, &try_windows(&near, heard, 1))
+        .filter_map(|i| {
+            let (window, llr) = at_start[i];
+            Some(Cause { llr, ..cause(stretch, &[window])? })
         })
         .collect()
 }
@@ -387,15 +476,39 @@ fn credit(roles: &[Role], channels: &[Channel], placed: Vec<Placed>) -> Vec<Foun
                 .collect()
         })
         .collect();
+    let speaks =
+        |(role, channel): (&Role, &Channel)| *role != Role::Chat && !channel.events.is_empty();
+    let alone = !roles.iter().zip(channels).any(speaks);
+    let chat = &channels[roles.iter().position(|role| *role == Role::Chat).unwrap_or(0)];
     placed
         .into_iter()
         .enumerate()
         .map(|(k, p)| Found {
+            sure_llr: if alone { over_sides(&p.cause, chat).min(p.cause.llr) } else { p.cause.llr },
             cause: p.cause,
             credited: (0..roles.len()).map(|i| (i, all[i][k])).filter(|(_, a)| *a > 0.0).collect(),
             order_llr: p.order_llr,
         })
         .collect()
+}
+
+/// The evidence for a cause over the busier of its two sides.
+fn over_sides(cause: &Cause, channel: &Channel) -> f64 {
+    let (from, response) = response(cause, &channel.kernel);
+    let to = (from + response.len()).min(channel.base.len());
+    let ratio = |start: usize, end: usize| {
+        let usual: f64 = channel.base[start..end].iter().sum::<f64>() * channel.share;
+        // A few events more or less say nothing about a side.
+        (channel.count(start, end) + 1.0) / (usual + 1.0)
+    };
+    let busier = ratio(from.saturating_sub(SIDE_S), from)
+        .max(ratio(to, (to + SIDE_S).min(channel.base.len())))
+        .max(1.0);
+    let mut above = vec![0.0; channel.base.len()];
+    for second in from..to {
+        above[second] = (busier - 1.0) * channel.base[second] * channel.share;
+    }
+    channel.fit(&response, from, Some(&above)).llr
 }
 
 /// Of causes that lie over each other the one with most evidence stays; the others are returned,

@@ -16,7 +16,7 @@ use crate::scan::{Channel, Heard, LENGTHS, Stretch, Tried, total_evidence, try_w
 use crate::settings::Settings;
 
 /// What part of the prior's mean lag is the player's delay; LIVE players run 3 to 30 s behind.
-const DELAY_PART: f64 = 0.3;
+const DELAY_PART: f64 = 0.45;
 
 /// Spread of the chat's prior, seconds (p10 to p90 over videos is 8 to 43 s).
 const CHAT_SPREAD_S: f64 = 8.0;
@@ -108,13 +108,13 @@ fn trials(log: &Log, settings: &Settings) -> Vec<Trial> {
         .filter_map(|group| {
             let start_s = group.first()?.0;
             let end_s = group.iter().map(|(_, end)| *end).fold(start_s, f64::max) + tail_s;
-            let first = log.comments.partition_point(|c| c.at_s < start_s);
+            let first = log.comments.partition_point(|c| c.at_s() < start_s);
             let mut counts: Vec<(usize, f64)> = Vec::new();
             let mut entries = 0usize;
-            for comment in log.comments[first..].iter().take_while(|c| c.at_s < end_s) {
+            for comment in log.comments[first..].iter().take_while(|c| c.at_s() < end_s) {
                 if comment.entry {
                     entries += 1;
-                    let second = (comment.at_s - start_s) as usize;
+                    let second = (comment.at_s() - start_s) as usize;
                     match counts.last_mut() {
                         Some((last, n)) if *last == second => *n += 1.0,
                         _ => counts.push((second, 1.0)),

@@ -1,8 +1,10 @@
 //! Event log to ranked moments: series, lag, attribution, bursts, selection. Pure: no I/O, no
 //! clock, no randomness; the same input gives the same output on any number of threads.
 //!
-//! 1. `log` puts the events on the recording's clock, `clean` takes out what is no reaction.
-//! 2. `series` counts per second; `words` tells reactions in the chat from chatter.
+//! 0. `observations` folds the events as they are read into `seconds`, orders, comments with their
+//!    `texts`, and what lasts; `slip` finds a log whose clock is a time zone off.
+//! 1. `log` puts all of it on the recording's clock, `clean` takes out what is no reaction.
+//! 2. `series` counts per second, `robust` takes out like bots and raids; `words` tells reactions in the chat from chatter.
 //! 3. `baseline` says what each signal would count without a pitch, following the viewers.
 //! 4. `lag` measures how late chat and orders answer.
 //! 5. `places` says where to look; `scan` and `find` search the windows that caused the reactions,
@@ -21,15 +23,20 @@ mod find;
 mod kernel;
 mod lag;
 mod log;
+mod observations;
 mod places;
 mod report;
+mod robust;
 mod scan;
+mod scenes;
+mod seconds;
 mod select;
 mod series;
 mod settings;
+mod slip;
+mod texts;
 mod words;
 
-use reprise_model::event::Event;
 use reprise_model::moment::{Lag, Moment};
 use reprise_model::series::{Mark, Series};
 use reprise_model::session::Product;
@@ -38,6 +45,7 @@ use reprise_model::{MediaDuration, Span, WallTime};
 use serde::{Deserialize, Serialize};
 
 pub use explain::explain;
+pub use observations::{Added, KEPT_MAX, Observations};
 pub use settings::{Settings, Weights, Without};
 
 use crate::log::Log;
@@ -54,8 +62,8 @@ pub struct Input<'a> {
     pub duration: MediaDuration,
     /// Where there is a recording; moments lie inside one of these. Empty means all of it.
     pub recorded: &'a [Span],
-    /// The event log, in any order.
-    pub events: &'a [Event],
+    /// What the event log told; put on the recording's clock by [`Observations::align`].
+    pub log: &'a Observations,
     /// The products of the session.
     pub products: &'a [Product],
 }
@@ -88,30 +96,36 @@ pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
 }
 
 /// All that leads to the moments; what [`segment`] reports and [`explain()`] explains.
-struct Worked {
+struct Worked<'a> {
     settings: Settings,
     /// Of what is read of the recording.
     duration_s: f64,
-    log: Log,
+    log: Log<'a>,
     series: Series,
     signals: find::Signals,
     findings: find::Findings,
     choice: choose::Choice,
 }
 
-fn work(input: &Input<'_>, settings: &Settings) -> Worked {
+fn work<'a>(input: &Input<'a>, settings: &Settings) -> Worked<'a> {
     let settings = settings.clamped();
     let whole_s = input.duration.seconds().max(0.0);
     let duration_s = whole_s.min(LONGEST_S);
     // Reactions come after the end too, as long as the slowest lag with its tail.
     let margin_s = (2.0 * settings.order_lag_max_s).ceil();
-    let mut log = Log::read(input, duration_s, margin_s);
+    let mut log = Log::read(input, duration_s, margin_s, &settings);
     if whole_s > LONGEST_S {
         log.notes.push(format!("only the first {:.0} hours are read", LONGEST_S / 3600.0));
     }
     let seconds = duration_s.ceil() as usize;
-    let series = series::build(&log, input.products, seconds);
-    let signals = signals(&log, &series, seconds, margin_s as usize);
+    let mut series = series::build(&log, input.products, seconds);
+    if !settings.without.confounders {
+        log.notes.extend(robust::cap_likes(&mut series.likes));
+    }
+    let mut signals = signals(&log, &series, seconds, margin_s as usize, &settings);
+    if !settings.without.confounders {
+        log.notes.extend(robust::leave_out_raids(&series, &mut signals.exposure));
+    }
     let findings = find::search(&log, &signals, &settings);
     let allowed = allowed(&log, input.recorded, duration_s);
     let choice = choose::choose(&log, &series, &findings, &allowed, &settings);
@@ -119,14 +133,14 @@ fn work(input: &Input<'_>, settings: &Settings) -> Worked {
     Worked { settings, duration_s, log, series, signals, findings, choice }
 }
 
-fn published(log: &Log, signals: &find::Signals, findings: &find::Findings) -> Vec<Lag> {
+fn published(log: &Log<'_>, signals: &find::Signals, findings: &find::Findings) -> Vec<Lag> {
     let has_chat = !log.comments.is_empty() || signals.chat.iter().any(|n| *n > 0.0);
     let has_orders = signals.by_product.iter().any(|events| !events.is_empty());
     let has_clicks = signals.clicks.iter().any(|n| *n > 0.0);
     findings.lags.published(has_orders, has_chat, has_clicks)
 }
 
-fn notes(log: &mut Log) {
+fn notes(log: &mut Log<'_>) {
     if log.orders.is_empty() && log.comments.is_empty() && !log.minutes.is_empty() {
         log.notes.push(
             "only per-minute figures are known: the edges of the moments are coarse".to_owned(),
@@ -138,7 +152,7 @@ fn notes(log: &mut Log) {
 }
 
 /// Where a moment may lie: recorded, and neither rehearsal nor flagged.
-fn allowed(log: &Log, recorded: &[Span], duration_s: f64) -> Vec<Span> {
+fn allowed(log: &Log<'_>, recorded: &[Span], duration_s: f64) -> Vec<Span> {
     let whole = Span::from_seconds(0.0, duration_s);
     let spans = if recorded.is_empty() { vec![whole] } else { recorded.to_vec() };
     let mut spans = merged(spans.into_iter().map(|span| span.intersect(whole)).collect());
@@ -159,7 +173,13 @@ fn allowed(log: &Log, recorded: &[Span], duration_s: f64) -> Vec<Span> {
     spans
 }
 
-fn signals(log: &Log, series: &Series, seconds: usize, margin: usize) -> find::Signals {
+fn signals(
+    log: &Log<'_>,
+    series: &Series,
+    seconds: usize,
+    margin: usize,
+    settings: &Settings,
+) -> find::Signals {
     // What came after the log's last line is not known; it must not look like silence.
     let heard = (log.last_s.max(0.0) as usize + 1).clamp(seconds, seconds + margin);
     let length = if seconds == 0 { 0 } else { heard };
@@ -193,10 +213,11 @@ fn signals(log: &Log, series: &Series, seconds: usize, margin: usize) -> find::S
         }
     }
     let mut chat = vec![0.0; length];
-    let weights = words::weights(&log.comments, length);
-    for (comment, weight) in log.comments.iter().zip(weights) {
-        if let Some(slot) = chat.get_mut(comment.at_s.max(0.0) as usize) {
-            *slot += weight;
+    let all = settings.without.confounders;
+    let weights = words::weights(&log.comments, log.texts, length, all);
+    for comment in log.comments.iter().filter(|comment| all || !comment.entry) {
+        if let Some(slot) = chat.get_mut(comment.at_s() as usize) {
+            *slot += weights[comment.text as usize];
         }
     }
     if log.comments.is_empty() {
@@ -204,9 +225,9 @@ fn signals(log: &Log, series: &Series, seconds: usize, margin: usize) -> find::S
     }
     let mut clicks = series.product_clicks.clone();
     clicks.resize(length, 0.0);
-    for click in log.clicks.iter().filter(|click| click.at_s >= seconds as f64) {
-        if let Some(slot) = clicks.get_mut(click.at_s as usize) {
-            *slot += click.count;
+    for (second, counted) in log.counted.iter().filter(|(second, _)| *second >= seconds) {
+        if let Some(slot) = clicks.get_mut(*second) {
+            *slot += counted.clicks;
         }
     }
     find::Signals { seconds, exposure, orders, by_product, chat, clicks }

@@ -1,14 +1,16 @@
-//! The event log as the segmenter reads it: in order of time, on the recording's clock, without
-//! duplicates, payment batches, giveaway entries or events from elsewhere.
+//! The event log on the recording's clock: in order of time, without events from elsewhere, cleaned.
 
 use std::collections::BTreeMap;
 
 use reprise_model::event::{Edge, Event, EventKind, GiveawayEntry, Minute};
 use reprise_model::series::{Mark, MarkKind};
-use reprise_model::{Currency, MediaTime, Money, Span, WallTime};
+use reprise_model::{Currency, MediaDuration, MediaTime, Money, Span, WallTime};
 
 use crate::Input;
-use crate::clean::{hash, normalised};
+use crate::observations::{KEPT_MAX, Observations};
+use crate::seconds::{Second, wall};
+use crate::settings::Settings;
+use crate::texts::Texts;
 
 /// A product pinned again within so many seconds is one pin.
 const REPEATED_PIN_S: f64 = 20.0;
@@ -28,23 +30,23 @@ pub(crate) struct Order {
 }
 
 /// One comment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Comment {
-    pub at_s: f64,
+    /// Milliseconds from the recording's zero.
+    pub at_ms: u32,
     /// Hash of who wrote it, 0 where that is not known.
-    pub who: u64,
-    /// What was written, in lower case; empty where only the length is known.
-    pub text: String,
-    pub length: u64,
+    pub who: u32,
+    /// Number of what was written, in the log's dictionary.
+    pub text: u32,
     /// Written to enter a giveaway.
     pub entry: bool,
 }
 
-/// A count with its time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Count {
-    pub at_s: f64,
-    pub count: f64,
+impl Comment {
+    /// Seconds from the recording's zero.
+    pub fn at_s(self) -> f64 {
+        f64::from(self.at_ms) / 1000.0
+    }
 }
 
 /// A stretch in seconds with what it is about.
@@ -59,8 +61,8 @@ pub(crate) struct Stretch {
 }
 
 /// The log, cleaned.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Log {
+#[derive(Clone, Debug)]
+pub(crate) struct Log<'a> {
     /// Product ids; the index is what everything else uses. The session's own first.
     pub products: Vec<String>,
     /// When the last event came that was counted, seconds.
@@ -70,13 +72,10 @@ pub(crate) struct Log {
     pub scales: BTreeMap<Currency, u32>,
     pub orders: Vec<Order>,
     pub comments: Vec<Comment>,
-    pub likes: Vec<Count>,
-    pub clicks: Vec<Count>,
-    pub follows: Vec<Count>,
-    pub shares: Vec<Count>,
-    pub gifts: Vec<Count>,
-    pub viewers: Vec<Count>,
-    pub entries: Vec<Count>,
+    /// What was written.
+    pub texts: &'a Texts,
+    /// What was only counted: seconds from the recording's zero, in order, none twice.
+    pub counted: Vec<(usize, &'a Second)>,
     pub minutes: Vec<(f64, Minute)>,
     /// When each product was the one being pitched: from its pin to the next one.
     pub pins: Vec<Stretch>,
@@ -88,57 +87,54 @@ pub(crate) struct Log {
     pub notes: Vec<String>,
 }
 
-impl Log {
-    /// Reads the events of `input` that lie in `0..duration_s + margin_s`.
-    pub fn read(input: &Input<'_>, duration_s: f64, margin_s: f64) -> Self {
+impl<'a> Log<'a> {
+    /// Reads what of `input` lies in `0..duration_s + margin_s`.
+    pub fn read(input: &Input<'a>, duration_s: f64, margin_s: f64, settings: &Settings) -> Self {
+        let seen = input.log;
         let mut log = Self {
             products: input.products.iter().map(|product| product.id.clone()).collect(),
-            ..Self::default()
+            last_s: 0.0,
+            currency: None,
+            scales: BTreeMap::new(),
+            orders: Vec::new(),
+            comments: Vec::new(),
+            texts: &seen.texts,
+            counted: Vec::new(),
+            minutes: Vec::new(),
+            pins: Vec::new(),
+            flash_sales: Vec::new(),
+            giveaways: Vec::new(),
+            forbidden: Vec::new(),
+            marks: Vec::new(),
+            notes: seen.notes.clone(),
         };
-        let mut index: BTreeMap<String, usize> = BTreeMap::new();
-        for (i, id) in log.products.iter().enumerate() {
-            index.entry(id.clone()).or_insert(i);
-        }
-        let mut timed: Vec<(f64, &Event)> =
-            input.events.iter().map(|event| (event_time_s(event, input), event)).collect();
-        timed.sort_by(|a, b| a.0.total_cmp(&b.0));
-
-        let mut reader = Reader {
-            log: &mut log,
-            index,
-            outside: 0,
-            first_outside: None,
-            seen: BTreeMap::new(),
-            duplicates: 0,
-        };
+        let numbers = Numbers::new(&mut log.products, seen);
+        let mut reader = Reader { log: &mut log, numbers: &numbers };
         let mut states = States::default();
-        for &(at_s, event) in &timed {
-            if reader.state(&mut states, at_s, event) {
-                continue;
-            }
-            if (0.0..duration_s + margin_s).contains(&at_s) {
-                reader.log.last_s = reader.log.last_s.max(at_s);
-                reader.count(at_s, event);
-            } else {
-                reader.outside += 1;
-                let first = reader.first_outside.get_or_insert(event.at);
-                *first = event.at.min(*first);
-            }
+        for (at_s, event) in states_by_time(seen, input.zero) {
+            reader.state(&mut states, at_s, event);
         }
-        let (outside, duplicates) = (reader.outside, reader.duplicates);
-        let first_outside = reader.first_outside.map_or(String::new(), |at| at.to_string());
         reader.close(states, duration_s);
-        log.note(
-            outside,
-            &format!(
-                "events lie outside the recording and are left out (the first at {first_outside})"
-            ),
-        );
-        log.note(duplicates, "order lines are repeats of an earlier one and count once");
+        let within = |at_s: f64| (0.0..duration_s + margin_s).contains(&at_s);
+        log.read_seconds(seen, input.zero, within);
+        log.read_orders(seen, input.zero, within, &numbers, settings);
+        log.read_comments(seen, input.zero, within);
+        let since = |at: WallTime| at.since(input.zero).seconds();
+        log.minutes = seen
+            .minutes
+            .iter()
+            .map(|(at, minute)| (since(*at), minute))
+            .filter(|(at_s, _)| within(*at_s))
+            .map(|(at_s, minute)| (at_s, minute.clone()))
+            .collect();
+        log.minutes.sort_by(|a, b| a.0.total_cmp(&b.0));
+        log.note_limits(seen);
         log.choose_currency();
-        log.drop_repeated_comments();
-        log.find_batches();
-        log.find_entries();
+        if !settings.without.confounders {
+            log.drop_repeated_comments();
+            log.find_batches();
+        }
+        log.find_entries(settings.without.confounders);
         log
     }
 
@@ -147,14 +143,149 @@ impl Log {
             self.notes.push(format!("{count} {what}"));
         }
     }
+
+    fn read_seconds(
+        &mut self,
+        seen: &'a Observations,
+        zero: WallTime,
+        within: impl Fn(f64) -> bool,
+    ) {
+        let mut outside = 0;
+        let mut first_outside = None;
+        for (second, counted) in seen.seconds.iter() {
+            // Where the recording begins within a second, the nearest one holds its counts.
+            let at_s = wall(second).since(zero).seconds().round();
+            if within(at_s) {
+                self.counted.push((at_s as usize, counted));
+                self.last_s = self.last_s.max(at_s);
+            } else {
+                outside += counted.events as usize;
+                first_outside = first_outside.or(Some(wall(second)));
+            }
+        }
+        let first = first_outside.map_or(String::new(), |at| at.to_string());
+        self.note(
+            outside,
+            &format!("events lie outside the recording and are left out (the first at {first})"),
+        );
+    }
+
+    fn read_orders(
+        &mut self,
+        seen: &Observations,
+        zero: WallTime,
+        within: impl Fn(f64) -> bool,
+        numbers: &Numbers,
+        settings: &Settings,
+    ) {
+        let mut repeats = 0;
+        for row in &seen.orders {
+            let at_s = row.at.since(zero).seconds();
+            if !within(at_s) {
+                continue;
+            }
+            let order = Order {
+                at_s,
+                product: row.product.map(|product| numbers.of[product as usize]),
+                units: row.units,
+                amount: row.amount,
+                gmv: 0.0,
+                is_net: row.is_net,
+                timed: true,
+            };
+            repeats += row.repeats as usize;
+            let times = if settings.without.confounders { 1 + row.repeats as usize } else { 1 };
+            self.orders.extend(std::iter::repeat_n(order, times));
+        }
+        self.orders.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+        self.note(repeats, "order lines are repeats of an earlier one and count once");
+    }
+
+    fn read_comments(&mut self, seen: &Observations, zero: WallTime, within: impl Fn(f64) -> bool) {
+        let zero_ms = zero.micros().div_euclid(1000);
+        self.comments.reserve_exact(seen.comments.len());
+        for row in &seen.comments {
+            let at_ms = row.at_ms.saturating_sub(zero_ms);
+            // The longest recording has fewer milliseconds than the type.
+            if let (true, Ok(at_ms)) = (within(at_ms as f64 / 1000.0), u32::try_from(at_ms)) {
+                let (who, text) = (row.who, row.text);
+                self.comments.push(Comment { at_ms, who, text, entry: false });
+            }
+        }
+        if !self.comments.is_sorted_by_key(|comment| comment.at_ms) {
+            self.comments.sort_by_key(|comment| comment.at_ms);
+        }
+    }
+
+    fn note_limits(&mut self, seen: &Observations) {
+        let left_out = seen.left_out;
+        self.note(
+            left_out.words,
+            "comments count by their length alone: the log has more different texts than are kept",
+        );
+        self.note(
+            left_out.kept,
+            &format!(
+                "pins, flash sales, giveaways and the like, or minutes of a table, are left out: at \
+                 most {KEPT_MAX} are kept"
+            ),
+        );
+        self.note(
+            left_out.seconds,
+            "events are left out: the log has events in more seconds than four days have",
+        );
+    }
 }
 
-fn event_time_s(event: &Event, input: &Input<'_>) -> f64 {
-    let at = match &event.kind {
-        EventKind::Order(order) => order.created_at.unwrap_or(event.at),
-        _ => event.at,
-    };
-    at.since(input.zero).seconds()
+/// The numbers that products have in a [`Log`].
+struct Numbers {
+    by_id: BTreeMap<String, usize>,
+    /// By the number that the observations gave them.
+    of: Vec<usize>,
+}
+
+impl Numbers {
+    /// Numbers what the log names beside the session's products, by id, so that the order of the
+    /// log's lines does not matter.
+    fn new(products: &mut Vec<String>, seen: &Observations) -> Self {
+        let mut by_id: BTreeMap<String, usize> = BTreeMap::new();
+        for (i, id) in products.iter().enumerate() {
+            by_id.entry(id.clone()).or_insert(i);
+        }
+        let mut named: Vec<&str> = seen.products.numbers().map(|n| seen.products.text(n)).collect();
+        for event in seen.kept_unsorted() {
+            named.extend(product_of(&event.kind));
+        }
+        named.sort_unstable();
+        for id in named {
+            if !by_id.contains_key(id) {
+                by_id.insert(id.to_owned(), products.len());
+                products.push(id.to_owned());
+            }
+        }
+        let number = |n| by_id.get(seen.products.text(n)).copied().unwrap_or_default();
+        let of = seen.products.numbers().map(number).collect();
+        Self { by_id, of }
+    }
+}
+
+fn product_of(kind: &EventKind) -> Option<&str> {
+    match kind {
+        EventKind::Pin { product_id } => Some(product_id),
+        EventKind::FlashSale { product_id, .. } | EventKind::Giveaway { product_id, .. } => {
+            product_id.as_deref()
+        }
+        _ => None,
+    }
+}
+
+/// What lasts counts wherever it lies: a pin from before the recording still holds at its start.
+fn states_by_time(seen: &Observations, zero: WallTime) -> Vec<(f64, &Event)> {
+    let since = |event: &Event| -> MediaDuration { event.at.since(zero) };
+    let mut states: Vec<(f64, &Event)> =
+        seen.kept_unsorted().iter().map(|event| (since(event).seconds(), event)).collect();
+    states.sort_by(|a, b| a.0.total_cmp(&b.0));
+    states
 }
 
 /// What is on at the moment, while the log is read.
@@ -167,29 +298,14 @@ struct States {
     rehearsal: Option<f64>,
 }
 
-struct Reader<'a, 'e> {
-    log: &'a mut Log,
-    index: BTreeMap<String, usize>,
-    outside: usize,
-    first_outside: Option<WallTime>,
-    duplicates: usize,
-    /// Where each order line is kept.
-    seen: BTreeMap<(&'e str, Option<&'e str>), usize>,
+struct Reader<'r, 'a> {
+    log: &'r mut Log<'a>,
+    numbers: &'r Numbers,
 }
 
-impl<'e> Reader<'_, 'e> {
-    fn product(&mut self, id: &str) -> usize {
-        if let Some(&found) = self.index.get(id) {
-            return found;
-        }
-        let next = self.log.products.len();
-        self.log.products.push(id.to_owned());
-        self.index.insert(id.to_owned(), next);
-        next
-    }
-
-    fn maybe(&mut self, id: Option<&String>) -> Option<usize> {
-        id.map(|id| self.product(id))
+impl Reader<'_, '_> {
+    fn product(&self, id: Option<&String>) -> Option<usize> {
+        self.numbers.by_id.get(id?).copied()
     }
 
     fn mark(&mut self, kind: MarkKind, start_s: f64, end_s: f64, label: &str) {
@@ -213,20 +329,18 @@ impl<'e> Reader<'_, 'e> {
         }
     }
 
-    /// Handles what lasts; such events count wherever they lie, for a pin from before the
-    /// recording still holds at its start. Says whether the event was of that kind.
-    fn state(&mut self, states: &mut States, at_s: f64, event: &'e Event) -> bool {
+    fn state(&mut self, states: &mut States, at_s: f64, event: &Event) {
         match &event.kind {
             EventKind::Pin { product_id } => {
-                let product = self.product(product_id);
+                let product = self.product(Some(product_id));
                 // Some connectors repeat the pin; later, the same product is pitched anew.
                 if states.pin.is_some_and(|(start_s, pinned)| {
-                    pinned == Some(product) && at_s - start_s < REPEATED_PIN_S
+                    pinned == product && at_s - start_s < REPEATED_PIN_S
                 }) {
-                    return true;
+                    return;
                 }
                 self.end_pin(states, at_s, true);
-                states.pin = Some((at_s, Some(product)));
+                states.pin = Some((at_s, product));
             }
             EventKind::Unpin { .. } => {
                 // The product stays the last one pitched; only the mark ends here.
@@ -238,7 +352,7 @@ impl<'e> Reader<'_, 'e> {
                 }
             }
             EventKind::FlashSale { state, product_id } => {
-                let product = self.maybe(product_id.as_ref());
+                let product = self.product(product_id.as_ref());
                 match state {
                     Edge::Start => {
                         states.flash.entry(product).or_insert(at_s);
@@ -252,7 +366,7 @@ impl<'e> Reader<'_, 'e> {
             }
             EventKind::Giveaway { state, keyword, product_id, entry, .. } => match state {
                 Edge::Start => {
-                    let product = self.maybe(product_id.as_ref());
+                    let product = self.product(product_id.as_ref());
                     self.end_giveaway(states, at_s);
                     states.giveaway = Some(Stretch {
                         start_s: at_s,
@@ -293,9 +407,8 @@ impl<'e> Reader<'_, 'e> {
                     by_follow: false,
                 });
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn flash(&mut self, start_s: f64, end_s: f64, product: Option<usize>) {
@@ -328,53 +441,6 @@ impl<'e> Reader<'_, 'e> {
             keyword: None,
             by_follow: false,
         });
-    }
-
-    fn count(&mut self, at_s: f64, event: &'e Event) {
-        let plain = |count: u64| Count { at_s, count: count as f64 };
-        match &event.kind {
-            EventKind::Order(order) => {
-                let key = (order.order_id.as_str(), order.product_id.as_deref());
-                if let Some(&kept) = self.seen.get(&key) {
-                    // The first row tells when, the last one what became of it.
-                    self.log.orders[kept].is_net = order.status.is_net();
-                    self.duplicates += 1;
-                    return;
-                }
-                self.seen.insert(key, self.log.orders.len());
-                let product = self.maybe(order.product_id.as_ref());
-                self.log.orders.push(Order {
-                    at_s,
-                    product,
-                    units: order.quantity as f64,
-                    amount: order.amount,
-                    gmv: 0.0,
-                    is_net: order.status.is_net(),
-                    timed: true,
-                });
-            }
-            EventKind::Comment { user, text, length } => {
-                let text = text.as_deref().map(normalised).unwrap_or_default();
-                let length = length.unwrap_or(text.chars().count() as u64);
-                let who = user.as_deref().map_or(0, hash);
-                self.log.comments.push(Comment { at_s, who, text, length, entry: false });
-            }
-            EventKind::Viewers { concurrent, entered, .. } => {
-                self.log.viewers.extend(concurrent.map(plain));
-                self.log.entries.extend(entered.map(plain));
-            }
-            EventKind::Like { count } => self.log.likes.push(plain(*count)),
-            EventKind::Share { count } => self.log.shares.push(plain(*count)),
-            EventKind::Follow { count } => self.log.follows.push(plain(*count)),
-            EventKind::Gift { count, .. } => self.log.gifts.push(plain(*count)),
-            EventKind::ProductClick { product_id, count } => {
-                // Known from here on, even where nobody ordered it.
-                let _ = self.maybe(product_id.as_ref());
-                self.log.clicks.push(plain(*count));
-            }
-            EventKind::Minute(minute) => self.log.minutes.push((at_s, minute.clone())),
-            _ => {}
-        }
     }
 
     /// Ends what is still on, and puts everything that lasts inside the recording.

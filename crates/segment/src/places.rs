@@ -22,9 +22,20 @@ const WITNESSES_MOST: usize = 60;
 pub(crate) fn stretches(log: &Log, signals: &Signals) -> Vec<Stretch> {
     let mut out = Vec::new();
     let mut covered_to = 0usize;
+    let chat_only = log.pins.is_empty()
+        && signals.by_product.iter().all(Vec::is_empty)
+        && signals.clicks.iter().all(|n| *n <= 0.0);
     let gap = |out: &mut Vec<Stretch>, from: usize, to: usize| {
         if to > from + LENGTHS[0] {
-            out.push(Stretch { from, to, product: None, pinned: false, flash: None, habit: None });
+            out.push(Stretch {
+                from,
+                to,
+                product: None,
+                pinned: false,
+                flash: None,
+                habit: None,
+                chat_only,
+            });
         }
     };
     for pin in &log.pins {
@@ -42,7 +53,15 @@ pub(crate) fn stretches(log: &Log, signals: &Signals) -> Vec<Stretch> {
             })
             .map(|sale| sale.start_s.max(0.0) as usize);
         if to > from {
-            out.push(Stretch { from, to, product: pin.product, pinned: true, flash, habit: None });
+            out.push(Stretch {
+                from,
+                to,
+                product: pin.product,
+                pinned: true,
+                flash,
+                habit: None,
+                chat_only: false,
+            });
         }
     }
     gap(&mut out, covered_to, signals.seconds);
@@ -57,6 +76,7 @@ pub(crate) fn stretches(log: &Log, signals: &Signals) -> Vec<Stretch> {
                 pinned: false,
                 flash: None,
                 habit: None,
+                chat_only: false,
             });
         }
     }

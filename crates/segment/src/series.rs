@@ -3,13 +3,14 @@
 use reprise_model::series::Series;
 use reprise_model::session::Product;
 
-use crate::log::{Count, Log};
+use crate::log::Log;
+use crate::seconds::{Batch, Second};
 
 /// A count of likes or entries covers the time since the one before, at most so many seconds.
-const SPREAD_MAX_S: f64 = 60.0;
+const SPREAD_MAX_S: usize = 60;
 
 /// Builds the series of seconds `0..seconds`; events after the end are left out.
-pub(crate) fn build(log: &Log, products: &[Product], seconds: usize) -> Series {
+pub(crate) fn build(log: &Log<'_>, products: &[Product], seconds: usize) -> Series {
     let zeros = || vec![0.0; seconds];
     let costs: Vec<Option<f64>> = (0..log.products.len())
         .map(|i| {
@@ -26,13 +27,13 @@ pub(crate) fn build(log: &Log, products: &[Product], seconds: usize) -> Series {
         orders: zeros(),
         units: zeros(),
         viewers: viewers(log, seconds),
-        entries: spread(&log.entries, seconds),
-        likes: spread(&log.likes, seconds),
+        entries: spread(batches(log, |second| second.entries), seconds),
+        likes: spread(batches(log, |second| second.likes), seconds),
         comments: zeros(),
-        product_clicks: points(&log.clicks, seconds),
-        follows: points(&log.follows, seconds),
-        shares: points(&log.shares, seconds),
-        gifts: points(&log.gifts, seconds),
+        product_clicks: points(log, |second| second.clicks, seconds),
+        follows: points(log, |second| second.follows, seconds),
+        shares: points(log, |second| second.shares, seconds),
+        gifts: points(log, |second| second.gifts, seconds),
     };
     for order in &log.orders {
         let Some(second) = second_of(order.at_s, seconds) else { continue };
@@ -49,7 +50,7 @@ pub(crate) fn build(log: &Log, products: &[Product], seconds: usize) -> Series {
         }
     }
     for comment in &log.comments {
-        if let Some(second) = second_of(comment.at_s, seconds) {
+        if let Some(second) = second_of(comment.at_s(), seconds) {
             series.comments[second] += 1.0;
         }
     }
@@ -58,14 +59,14 @@ pub(crate) fn build(log: &Log, products: &[Product], seconds: usize) -> Series {
 }
 
 /// Fills in what only the per-minute table knows, spread evenly over each minute.
-fn add_minutes(log: &Log, series: &mut Series, seconds: usize) {
+fn add_minutes(log: &Log<'_>, series: &mut Series, seconds: usize) {
     if log.minutes.is_empty() {
         return;
     }
     let no_orders = log.orders.is_empty();
     let no_comments = log.comments.is_empty();
-    let no_likes = log.likes.is_empty();
-    let no_clicks = log.clicks.is_empty();
+    let no_likes = log.counted.iter().all(|(_, second)| second.likes.first.is_none());
+    let no_clicks = log.counted.iter().all(|(_, second)| second.clicks == 0.0);
     for (at_s, minute) in &log.minutes {
         let from = at_s.max(0.0) as usize;
         let until = ((at_s + 60.0).max(0.0) as usize).min(seconds);
@@ -97,50 +98,69 @@ fn second_of(at_s: f64, seconds: usize) -> Option<usize> {
     (at_s >= 0.0 && at_s < seconds as f64).then_some(at_s as usize)
 }
 
-fn points(counts: &[Count], seconds: usize) -> Vec<f64> {
+fn points(log: &Log<'_>, count: impl Fn(&Second) -> f64, seconds: usize) -> Vec<f64> {
     let mut out = vec![0.0; seconds];
-    for count in counts {
-        if let Some(second) = second_of(count.at_s, seconds) {
-            out[second] += count.count;
+    for (second, counted) in &log.counted {
+        if let Some(slot) = out.get_mut(*second) {
+            *slot += count(counted);
         }
     }
     out
 }
 
-/// Counts that came in batches, spread evenly over the time since the batch before.
-pub(crate) fn spread(counts: &[Count], seconds: usize) -> Vec<f64> {
+/// Each second that has batches of one kind.
+fn batches<'l>(
+    log: &'l Log<'_>,
+    of: impl Fn(&Second) -> Batch + 'l,
+) -> impl Iterator<Item = (usize, f64, f64)> + 'l {
+    log.counted.iter().filter_map(move |(second, counted)| {
+        let batch = of(counted);
+        batch.first.map(|(_, count)| (*second, count, batch.rest))
+    })
+}
+
+/// Counts that came in batches, spread evenly over the time since the batch before. Of each second
+/// the first batch, which reaches back, and the sum of those that follow it in the same second.
+fn spread(batches: impl Iterator<Item = (usize, f64, f64)>, seconds: usize) -> Vec<f64> {
     let mut out = vec![0.0; seconds];
-    let mut before_s = 0.0f64;
-    for count in counts {
-        let end = (count.at_s.max(0.0) as usize).min(seconds);
-        let start = (before_s.max(count.at_s - SPREAD_MAX_S).max(0.0) as usize).min(end);
+    let mut before = 0;
+    for (second, first, rest) in batches {
+        let end = second.min(seconds);
+        let start = before.max(second.saturating_sub(SPREAD_MAX_S)).min(end);
         if end > start {
-            let part = count.count / (end - start) as f64;
+            let part = first / (end - start) as f64;
             out[start..end].iter_mut().for_each(|slot| *slot += part);
         } else if let Some(slot) = out.get_mut(end) {
-            *slot += count.count;
+            *slot += first;
         }
-        before_s = count.at_s;
+        if let Some(slot) = out.get_mut(end) {
+            *slot += rest;
+        }
+        before = second;
     }
     out
 }
 
 /// Watching at once, each sample carried forward; the first one backward too.
-fn viewers(log: &Log, seconds: usize) -> Vec<f64> {
-    let mut samples: Vec<(f64, f64)> = log.viewers.iter().map(|v| (v.at_s, v.count)).collect();
+fn viewers(log: &Log<'_>, seconds: usize) -> Vec<f64> {
+    let mut samples: Vec<(usize, f64)> = log
+        .counted
+        .iter()
+        .filter_map(|(second, counted)| Some((*second, counted.viewers.value()?)))
+        .collect();
     if samples.is_empty() {
         for (at_s, minute) in &log.minutes {
-            samples.extend(minute.viewers.or(minute.views).map(|count| (*at_s, count as f64)));
+            let second = at_s.max(0.0) as usize;
+            samples.extend(minute.viewers.or(minute.views).map(|count| (second, count as f64)));
         }
     }
     let mut out = vec![0.0; seconds];
     let Some(&(_, first)) = samples.first() else { return out };
-    let mut next = 0;
+    let mut next = samples.into_iter().peekable();
     let mut current = first;
     for (second, slot) in out.iter_mut().enumerate() {
-        while next < samples.len() && samples[next].0 < second as f64 + 1.0 {
-            current = samples[next].1;
-            next += 1;
+        while let Some((_, value)) = next.next_if(|(at, _)| *at <= second) {
+            current = value;
         }
         *slot = current;
     }
@@ -153,9 +173,8 @@ mod tests {
 
     #[test]
     fn batches_are_spread_over_the_time_before() {
-        let counts = [10.0, 20.0].map(|at_s| Count { at_s, count: 5.0 });
-        let out = spread(&counts, 30);
-        assert!((out.iter().sum::<f64>() - 10.0).abs() < 1e-9);
-        assert_eq!((out[3], out[15], out[20]), (0.5, 0.5, 0.0));
+        let out = spread([(10, 5.0, 0.0), (20, 5.0, 2.0)].into_iter(), 30);
+        assert!((out.iter().sum::<f64>() - 12.0).abs() < 1e-9);
+        assert_eq!((out[3], out[15], out[20], out[21]), (0.5, 0.5, 2.0, 0.0));
     }
 }

@@ -5,9 +5,8 @@
 //! where words may not be kept). A comment's weight depends on its words only, never on its time, so
 //! that a LIVE without bursts is given none.
 
-use std::collections::BTreeMap;
-
 use crate::log::Comment;
+use crate::texts::Texts;
 
 /// Half widths of the two kinds' rates, seconds.
 const QUICK_S: usize = 12;
@@ -17,7 +16,7 @@ const SLOW_S: usize = 240;
 const ROUNDS: usize = 14;
 
 /// A word is learned from where it occurs at least so often.
-const LEAST: usize = 4;
+const LEAST: u32 = 4;
 
 /// Comments that weigh less than this share of the heaviest count as nothing.
 const LEAST_WEIGHT: f64 = 0.03;
@@ -26,91 +25,124 @@ const LEAST_WEIGHT: f64 = 0.03;
 const GREETING_S: f64 = 180.0;
 const GREETING_SHARE: f64 = 0.6;
 
-/// One weight per comment, 0 to about 1: how much it counts as a reaction. Giveaway entries and
-/// greetings weigh nothing. Scaled so that weighted counts vary like plain ones would.
-pub(crate) fn weights(comments: &[Comment], seconds: usize) -> Vec<f64> {
-    let live: Vec<usize> = (0..comments.len())
-        .filter(|&i| !comments[i].entry && comments[i].at_s < seconds as f64)
-        .collect();
-    let mut out = vec![0.0; comments.len()];
-    if live.is_empty() || seconds == 0 {
+/// Without words the length tells: a comment of at most so many letters is a reaction; a longer one
+/// weighs so much (chosen on ten labelled chats).
+const SHORT: u64 = 20;
+const LONG_WEIGHT: f64 = 0.3;
+
+/// Most bytes that the different words of a log take; those beyond are not learned from.
+const WORD_BYTES_MAX: usize = 16 << 20;
+
+/// One weight per text of the dictionary, 0 to about 1: how much a comment of these words counts as
+/// a reaction. Learned from all comments but giveaway entries; greetings weigh nothing. With `all`
+/// entries are learned from too and greetings are words like others. Scaled so that weighted counts
+/// vary like plain ones would.
+pub(crate) fn weights(comments: &[Comment], texts: &Texts, seconds: usize, all: bool) -> Vec<f64> {
+    // Walked anew in every round: a copy of a long LIVE's chat would take more than all the rest.
+    let live = || {
+        let counted = comments.iter().filter(move |comment| all || !comment.entry);
+        counted
+            .map(|comment| (comment.at_ms as usize / 1000, comment.text as usize))
+            .take_while(move |(second, _)| *second < seconds)
+    };
+    let count = live().count();
+    let mut out = vec![0.0; texts.len()];
+    if count == 0 {
         return out;
     }
-    let features = features(comments, &live);
-    let count = features.count;
-    let mut occurrences = vec![0.0; count];
-    let mut early = vec![0.0; count];
-    for (k, words) in features.of.iter().enumerate() {
-        for &word in words {
-            occurrences[word] += 1.0;
-            early[word] += f64::from(u8::from(comments[live[k]].at_s < GREETING_S));
-        }
+    // Per text: how many comments, and how many of them in the first minutes.
+    let mut written = vec![0u32; texts.len()];
+    let mut early = vec![0u32; texts.len()];
+    for (second, text) in live() {
+        written[text] += 1;
+        early[text] += u32::from((second as f64) < GREETING_S);
     }
+    if live().all(|(_, text)| texts.text(text as u32).is_empty()) {
+        for (weight, text) in out.iter_mut().zip(texts.numbers()) {
+            *weight = if texts.length(text) <= SHORT { 1.0 } else { LONG_WEIGHT };
+        }
+        scale(&mut out, &written);
+        return out;
+    }
+    let features = Features::new(texts, &written);
+    let occurrences = features.sums(&written);
     let long_enough = seconds as f64 > 4.0 * GREETING_S;
-    let greeting: Vec<bool> = (0..count)
-        .map(|w| {
-            long_enough && occurrences[w] >= 10.0 && early[w] > GREETING_SHARE * occurrences[w]
+    let greeting: Vec<bool> = features
+        .sums(&early)
+        .iter()
+        .zip(&occurrences)
+        .map(|(early, all_day)| {
+            !all && long_enough && *all_day >= 10.0 && *early > GREETING_SHARE * all_day
         })
         .collect();
+    let total: f64 = occurrences.iter().sum();
 
-    let at: Vec<usize> = live.iter().map(|&i| comments[i].at_s as usize).collect();
-    let mut reaction = vec![0.5; live.len()];
-    let mut ratio = vec![1.0; live.len()];
+    let mut reaction = vec![0.5f32; count];
+    let mut ratio = vec![1.0; texts.len()];
     for round in 0..ROUNDS {
-        let rates = Rates::new(&at, &reaction, seconds);
-        let mut quick_words = vec![0.0; count];
-        let mut slow_words = vec![0.0; count];
-        let (mut quick_total, mut slow_total) = (0.0, 0.0);
-        let mut next = vec![0.0; live.len()];
-        for k in 0..live.len() {
-            let (quick, slow) =
-                if round == 0 { rates.excess(at[k]) } else { rates.without(at[k], reaction[k]) };
-            let (quick, slow) = (quick * ratio[k], slow);
-            next[k] = if quick + slow > 0.0 { quick / (quick + slow) } else { 0.5 };
+        let rates = Rates::new(live().zip(&reaction), seconds);
+        let mut quick_texts = vec![0.0; texts.len()];
+        for ((second, text), reaction) in live().zip(&mut reaction) {
+            let (quick, slow) = if round == 0 {
+                rates.excess(second)
+            } else {
+                rates.without(second, f64::from(*reaction))
+            };
+            let quick = quick * ratio[text];
+            let next = if quick + slow > 0.0 { quick / (quick + slow) } else { 0.5 };
+            *reaction = next as f32;
+            quick_texts[text] += next;
         }
-        reaction = next;
-        for (k, words) in features.of.iter().enumerate() {
-            for &word in words {
-                quick_words[word] += reaction[k];
-                slow_words[word] += 1.0 - reaction[k];
-            }
-            quick_total += reaction[k] * words.len() as f64;
-            slow_total += (1.0 - reaction[k]) * words.len() as f64;
-        }
+        let quick_words = features.sums(&quick_texts);
+        let quick_total: f64 = quick_words.iter().sum();
+        let slow_total = total - quick_total;
         // Ratio of a word's shares in the two kinds, drawn towards 1 by one occurrence of each.
         let smooth = 1.0;
-        let word_ratio: Vec<f64> = (0..count)
+        let word_ratio: Vec<f64> = (0..occurrences.len())
             .map(|w| {
                 if greeting[w] {
                     return 1e-3;
                 }
-                let share = occurrences[w] / features.total.max(1.0);
-                let quick = (quick_words[w] + smooth) / (quick_total + smooth / share.max(1e-9));
-                let slow = (slow_words[w] + smooth) / (slow_total + smooth / share.max(1e-9));
+                let share = (occurrences[w] / total.max(1.0)).max(1e-9);
+                let (quick, slow) = (quick_words[w], occurrences[w] - quick_words[w]);
+                let quick = (quick + smooth) / (quick_total + smooth / share);
+                let slow = (slow.max(0.0) + smooth) / (slow_total + smooth / share);
                 (quick / slow).clamp(1e-3, 1e3)
             })
             .collect();
-        for (k, words) in features.of.iter().enumerate() {
-            let sum: f64 = words.iter().map(|&w| word_ratio[w].ln()).sum();
-            ratio[k] = if words.is_empty() { 1.0 } else { (sum / words.len() as f64).exp() };
+        features.means(&word_ratio, &mut ratio);
+    }
+    let share = reaction.iter().map(|&r| f64::from(r)).sum::<f64>() / reaction.len() as f64;
+    let share = share.clamp(0.01, 0.9);
+    for (weight, ratio) in out.iter_mut().zip(&ratio) {
+        *weight = share * ratio / (share * ratio + 1.0 - share);
+    }
+    let heaviest = out
+        .iter()
+        .zip(&written)
+        .filter(|(_, n)| **n > 0)
+        .map(|(weight, _)| *weight)
+        .fold(0.0, f64::max);
+    for weight in &mut out {
+        // Plain chatter is left out altogether: it says nothing and takes time.
+        if *weight < LEAST_WEIGHT * heaviest {
+            *weight = 0.0;
         }
     }
-    let share = (reaction.iter().sum::<f64>() / reaction.len() as f64).clamp(0.01, 0.9);
-    let weight: Vec<f64> =
-        ratio.iter().map(|ratio| share * ratio / (share * ratio + 1.0 - share)).collect();
-    let heaviest = weight.iter().copied().fold(0.0, f64::max);
+    scale(&mut out, &written);
+    out
+}
+
+/// Scales the weights of texts, each `written` so often, so that sums vary like plain counts do.
+fn scale(weights: &mut [f64], written: &[u32]) {
     let (mut first, mut second) = (0.0, 0.0);
-    for k in 0..live.len() {
-        // Plain chatter is left out altogether: it says nothing and takes time.
-        let weight = if weight[k] < LEAST_WEIGHT * heaviest { 0.0 } else { weight[k] };
-        out[live[k]] = weight;
-        first += weight;
-        second += weight * weight;
+    for (weight, &n) in weights.iter().zip(written) {
+        first += weight * f64::from(n);
+        second += weight * weight * f64::from(n);
     }
     if second > 0.0 {
-        out.iter_mut().for_each(|weight| *weight *= first / second);
+        weights.iter_mut().for_each(|weight| *weight *= first / second);
     }
-    out
 }
 
 /// Local rates of both kinds, as sums over boxes.
@@ -122,10 +154,11 @@ struct Rates {
 }
 
 impl Rates {
-    fn new(at: &[usize], reaction: &[f64], seconds: usize) -> Self {
+    fn new<'r>(live: impl Iterator<Item = ((usize, usize), &'r f32)>, seconds: usize) -> Self {
         let (mut quick, mut slow, mut all) =
             (vec![0.0; seconds], vec![0.0; seconds], vec![0.0; seconds]);
-        for (&second, &share) in at.iter().zip(reaction) {
+        for ((second, _), &share) in live {
+            let share = f64::from(share);
             quick[second] += share;
             slow[second] += 1.0 - share;
             all[second] += 1.0;
@@ -155,119 +188,165 @@ impl Rates {
     }
 }
 
+/// What each text is learned by: itself where it was written often enough, else its words that
+/// were, or its length where words may not be kept.
 struct Features {
-    /// Per comment, its words that are frequent enough.
-    of: Vec<Vec<usize>>,
+    /// Where the features of a text begin; one longer than there are texts.
+    starts: Vec<u32>,
+    of: Vec<u32>,
     count: usize,
-    total: f64,
 }
 
-fn features(comments: &[Comment], live: &[usize]) -> Features {
-    let mut whole: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut single: BTreeMap<String, usize> = BTreeMap::new();
-    for &i in live {
-        let text = comments[i].text.as_str();
-        if text.is_empty() {
-            *single.entry(length_class(comments[i].length)).or_default() += 1;
-        } else {
-            *whole.entry(text).or_default() += 1;
+impl Features {
+    /// Of the texts that were `written` so often.
+    fn new(texts: &Texts, written: &[u32]) -> Self {
+        let mut words = Texts::with_budget(WORD_BYTES_MAX);
+        let mut often: Vec<u32> = Vec::new();
+        let mut starts = Vec::with_capacity(texts.len() + 1);
+        let mut of: Vec<u32> = Vec::new();
+        // Texts that are features themselves are numbered after the words.
+        let mut whole = 0u32;
+        starts.push(0);
+        for (text, &n) in texts.numbers().zip(written) {
+            let letters = texts.text(text);
+            let mut take = |word: Option<u32>| {
+                if let Some(word) = word {
+                    if often.len() <= word as usize {
+                        often.resize(word as usize + 1, 0);
+                    }
+                    often[word as usize] += n;
+                    of.push(word);
+                }
+            };
+            if n == 0 {
+            } else if letters.is_empty() {
+                take(Some(words.intern_length(length_class(texts.length(text)))));
+            } else if n >= LEAST {
+                whole += 1;
+                of.push(u32::MAX - whole);
+            } else {
+                each_word(letters, |word| take(words.intern(word)));
+            }
+            starts.push(of.len() as u32);
         }
-    }
-    for &i in live {
-        let text = comments[i].text.as_str();
-        if !text.is_empty() && whole.get(text).is_none_or(|&n| n < LEAST) {
-            for word in words(text) {
-                *single.entry(word).or_default() += 1;
+        // Rare words are dropped, the others numbered anew.
+        let mut number = vec![None; often.len()];
+        let mut count = 0u32;
+        for ((number, &n), word) in number.iter_mut().zip(&often).zip(words.numbers()) {
+            let a_length = words.text(word).is_empty();
+            if n >= LEAST || a_length {
+                *number = Some(count);
+                count += 1;
             }
         }
+        let mut kept = Vec::with_capacity(of.len());
+        let mut from = 0;
+        for end in &mut starts[1..] {
+            for &word in &of[from..*end as usize] {
+                match number.get(word as usize) {
+                    Some(number) => kept.extend(*number),
+                    None => kept.push(count + (u32::MAX - 1 - word)),
+                }
+            }
+            from = *end as usize;
+            *end = kept.len() as u32;
+        }
+        Self { starts, of: kept, count: (count + whole) as usize }
     }
-    let mut ids: BTreeMap<String, usize> = BTreeMap::new();
-    let mut total = 0.0;
-    let mut of = Vec::with_capacity(live.len());
-    for &i in live {
-        let comment = &comments[i];
-        let names: Vec<String> = if comment.text.is_empty() {
-            vec![length_class(comment.length)]
-        } else if whole.get(comment.text.as_str()).is_some_and(|&n| n >= LEAST) {
-            vec![format!("={}", comment.text)]
-        } else {
-            words(&comment.text)
-                .into_iter()
-                .filter(|word| single.get(word).is_some_and(|&n| n >= LEAST))
-                .collect()
-        };
-        let found: Vec<usize> = names
-            .into_iter()
-            .map(|name| {
-                let next = ids.len();
-                *ids.entry(name).or_insert(next)
-            })
-            .collect();
-        total += found.len() as f64;
-        of.push(found);
+
+    /// Adds up per feature what is known per text.
+    fn sums<N: Copy + Into<f64>>(&self, by_text: &[N]) -> Vec<f64> {
+        let mut out = vec![0.0; self.count];
+        for (text, &value) in by_text.iter().enumerate() {
+            for &word in self.of_text(text) {
+                out[word as usize] += value.into();
+            }
+        }
+        out
     }
-    Features { of, count: ids.len(), total }
+
+    /// The geometric mean of each text's features; 1 where it has none.
+    fn means(&self, by_word: &[f64], out: &mut [f64]) {
+        let logs: Vec<f64> = by_word.iter().map(|ratio| ratio.ln()).collect();
+        for (text, out) in out.iter_mut().enumerate() {
+            let words = self.of_text(text);
+            let sum: f64 = words.iter().map(|&word| logs[word as usize]).sum();
+            *out = if words.is_empty() { 1.0 } else { (sum / words.len() as f64).exp() };
+        }
+    }
+
+    fn of_text(&self, text: usize) -> &[u32] {
+        &self.of[self.starts[text] as usize..self.starts[text + 1] as usize]
+    }
 }
 
 /// Words of a text; pairs of letters where the script puts no space between words.
-fn words(text: &str) -> Vec<String> {
-    let mut out = Vec::new();
+fn each_word(text: &str, mut take: impl FnMut(&str)) {
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12)
     {
-        let letters: Vec<char> = word.chars().collect();
         let spaceless =
-            letters.iter().any(|&c| c >= '\u{2e80}' || ('\u{e00}'..'\u{1100}').contains(&c));
-        if spaceless && letters.len() > 2 {
-            out.extend(letters.windows(2).take(24).map(|pair| pair.iter().collect::<String>()));
+            word.chars().any(|c| c >= '\u{2e80}' || ('\u{e00}'..'\u{1100}').contains(&c));
+        let ends: Vec<usize> = if spaceless {
+            word.char_indices().map(|(i, c)| i + c.len_utf8()).collect()
         } else {
-            out.push(word.to_owned());
+            Vec::new()
+        };
+        if ends.len() > 2 {
+            let mut start = 0;
+            for (first, end) in ends.iter().zip(&ends[1..]).take(24) {
+                take(&word[start..*end]);
+                start = *first;
+            }
+        } else {
+            take(word);
         }
     }
-    out
 }
 
-fn length_class(length: u64) -> String {
-    let class = match length {
+fn length_class(length: u64) -> u64 {
+    match length {
         0..=3 => 0,
         4..=7 => 1,
         8..=15 => 2,
         16..=31 => 3,
         32..=63 => 4,
         _ => 5,
-    };
-    format!("#{class}")
+    }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn comment(at_s: f64, text: &str) -> Comment {
-        Comment { at_s, who: 0, text: text.to_owned(), length: text.len() as u64, entry: false }
+    fn comment(texts: &mut Texts, at_s: u32, text: &str) -> Comment {
+        let text = texts.intern(text).unwrap();
+        Comment { at_ms: 1000 * at_s, who: 0, text, entry: false }
     }
 
     #[test]
     fn words_that_come_in_bursts_weigh_more() {
-        let mut comments: Vec<Comment> = (0..1800)
-            .map(|i| comment(f64::from(i) * 2.0, ["nice", "hello"][i as usize % 2]))
-            .collect();
-        for burst in [600.0, 1400.0, 2200.0, 3000.0] {
-            comments.extend((0..20).map(|i| comment(burst + f64::from(i), "just bought")));
+        let texts = &mut Texts::with_budget(1 << 20);
+        let mut comments: Vec<Comment> =
+            (0..1800).map(|i| comment(texts, i * 2, ["nice", "hello"][i as usize % 2])).collect();
+        for burst in [600, 1400, 2200, 3000] {
+            comments.extend((0..20).map(|i| comment(texts, burst + i, "just bought")));
         }
-        comments.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
-        let weights = weights(&comments, 3600);
-        let mean = |text: &str| {
-            let of: Vec<f64> = (0..comments.len())
-                .filter(|&i| comments[i].text == text)
-                .map(|i| weights[i])
-                .collect();
-            of.iter().sum::<f64>() / of.len() as f64
+        comments.sort_by_key(|comment| comment.at_ms);
+        let weights = weights(&comments, texts, 3600, false);
+        let mut of = |text| weights[texts.intern(text).unwrap() as usize];
+        assert!(of("just bought") > 0.8 && of("nice") < 0.2, "{weights:?}");
+    }
+
+    #[test]
+    fn words_of_a_text() {
+        let of = |text| {
+            let mut words = Vec::new();
+            each_word(text, |word| words.push(word.to_owned()));
+            words
         };
-        assert!(
-            mean("just bought") > 0.8 && mean("nice") < 0.2,
-            "{} {}",
-            mean("just bought"),
-            mean("nice")
-        );
+        assert_eq!(of("i want 2, please!"), ["i", "want", "2", "please"]);
+        assert_eq!(of("すごい!"), ["すご", "ごい"]);
+        assert_eq!(of("好"), ["好"]);
     }
 }

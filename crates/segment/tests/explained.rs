@@ -18,7 +18,8 @@ use reprise_segment::{Settings, explain};
 
 #[track_caller]
 fn told_with(events: &[Event], recorded: &[Span], settings: &Settings, at_s: f64) -> Explanation {
-    explain(&input(events, recorded), settings, MediaTime::from_seconds(at_s)).unwrap()
+    explain(&input(&events.iter().collect(), recorded), settings, MediaTime::from_seconds(at_s))
+        .unwrap()
 }
 
 #[track_caller]
@@ -173,7 +174,7 @@ fn a_better_one_over_it_is_named() {
     events.extend(called(575.0, "a", 12));
     events.extend(called(601.0, "b", 40));
     let settings = Settings { min_s: 40.0, ..Settings::default() };
-    let found = reprise_segment::segment(&input(&events, &[]), &settings);
+    let found = reprise_segment::segment(&input(&events.iter().collect(), &[]), &settings);
     assert_eq!(found.moments[0].product_ids, ["b"]);
     let told = (560..600)
         .map(|at_s| told_with(&events, &[], &settings, f64::from(at_s)))
@@ -234,8 +235,11 @@ fn every_second_has_an_answer() {
 fn times_outside_are_refused() {
     let events = pitch("10.00");
     for at_s in [-1.0, DURATION_S, 1e7] {
-        let refused =
-            explain(&input(&events, &[]), &Settings::default(), MediaTime::from_seconds(at_s));
+        let refused = explain(
+            &input(&events.iter().collect(), &[]),
+            &Settings::default(),
+            MediaTime::from_seconds(at_s),
+        );
         assert_eq!(refused.unwrap_err().kind, Kind::Usage);
     }
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use reprise_model::event::{Edge, Event, EventKind, Minute, Order, OrderStatus};
 use reprise_model::series::MarkKind;
 use reprise_model::{Currency, MediaDuration, Money, Span, WallTime};
-use reprise_segment::{Input, Segmentation, Settings, segment};
+use reprise_segment::{Input, Observations, Segmentation, Settings, segment};
 
 fn zero() -> WallTime {
     WallTime::parse("2026-11-20T12:00:03Z").unwrap()
@@ -42,11 +42,12 @@ fn comment(at_s: f64, text: &str) -> Event {
 }
 
 fn run(duration_s: f64, recorded: &[Span], events: &[Event]) -> Segmentation {
+    let log: Observations = events.iter().collect();
     let input = Input {
         zero: zero(),
         duration: MediaDuration::from_seconds(duration_s),
         recorded,
-        events,
+        log: &log,
         products: &[],
     };
     segment(&input, &Settings::default())
@@ -140,6 +141,83 @@ fn a_payment_batch_is_no_pitch() {
     let found = run(1800.0, &[], &events);
     assert!(found.moments.iter().all(|m| !m.confident), "{:?}", found.moments);
     assert_eq!(found.series.orders.iter().sum::<f64>(), 8.0);
+}
+
+#[test]
+fn the_status_written_last_counts() {
+    let mut events = vec![pin(500.0, "a")];
+    events.extend(burst(600.0, "a", "x"));
+    let plain = run(1800.0, &[], &events);
+    // Half of them are cancelled an hour later; the rows come first in the log.
+    let mut late = Vec::new();
+    for event in &events[1..11] {
+        let mut event = event.clone();
+        if let EventKind::Order(order) = &mut event.kind {
+            (order.status, order.created_at) = (OrderStatus::Cancelled, Some(event.at));
+        }
+        event.at = event.at.plus(MediaDuration::from_seconds(3600.0));
+        late.push(event);
+    }
+    late.extend(events);
+    let found = run(1800.0, &[], &late);
+    assert_eq!(found.series.gmv, plain.series.gmv);
+    assert_eq!(found.series.net_gmv.iter().sum::<f64>(), 100.0);
+}
+
+#[test]
+fn a_log_of_another_time_zone_is_moved() {
+    let mut events = vec![pin(500.0, "a")];
+    events.extend(burst(600.0, "a", "x"));
+    events.extend((0..1700).map(|s| comment(f64::from(s), "nice")));
+    let plain = run(1800.0, &[], &events);
+    for event in &mut events {
+        event.at = event.at.plus(MediaDuration::from_seconds(-25_200.0));
+    }
+    let mut log: Observations = events.iter().collect();
+    let shift = log.align(zero(), MediaDuration::from_seconds(1800.0));
+    assert_eq!(shift.seconds(), 25_200.0);
+    assert_eq!(log.kept()[0].at, zero().plus(MediaDuration::from_seconds(500.0)));
+    let (recorded, duration) = (&[][..], MediaDuration::from_seconds(1800.0));
+    let input = Input { zero: zero(), duration, recorded, log: &log, products: &[] };
+    let moved = segment(&input, &Settings::default());
+    assert_eq!((plain.moments, plain.series), (moved.moments, moved.series));
+    assert!(moved.notes[0].contains("7:00 h behind"), "{:?}", moved.notes);
+    assert_eq!(log.align(zero(), duration).seconds(), 0.0, "once is enough");
+}
+
+#[test]
+fn parts_that_are_merged_are_one_log() {
+    let recipe = Recipe::profile("typical", 1000.0, &mut Random::new(6));
+    let (session, _) = simulate(&recipe, 6);
+    let mut parts = Observations::new();
+    for part in session.events.chunks(997) {
+        parts.merge(part.iter().collect());
+    }
+    let whole: Observations = session.events.iter().collect();
+    assert_eq!(parts.len(), whole.len());
+    let found = |log: &Observations| {
+        let input = Input {
+            zero: session.zero,
+            duration: session.duration,
+            recorded: &[],
+            log,
+            products: &session.products,
+        };
+        segment(&input, &Settings::default())
+    };
+    assert_eq!(found(&parts), found(&whole));
+}
+
+#[test]
+fn likes_of_a_program_make_no_moment() {
+    let mut events: Vec<Event> =
+        (0..1800).map(|s| at(f64::from(s), EventKind::Like { count: 3 })).collect();
+    events.extend((0..1800).step_by(4).map(|s| comment(f64::from(s), "nice")));
+    events.push(at(900.2, EventKind::Like { count: 100_000 }));
+    let found = run(1800.0, &[], &events);
+    assert!(found.moments.iter().all(|m| !m.confident), "{:?}", found.moments);
+    assert!(found.series.likes[900] <= 60.0);
+    assert!(found.notes.iter().any(|note| note.contains("as a program sends them")));
 }
 
 #[test]
@@ -288,7 +366,9 @@ proptest! {
             ..Settings::default()
         };
         let recorded = [Span::from_seconds(10.0, 700.0), Span::from_seconds(650.0, 2000.0)];
-        let input = Input { zero: zero(), duration: MediaDuration::from_seconds(duration_s), recorded: &recorded, events: &events, products: &[] };
+        let log: Observations = events.iter().collect();
+        let duration = MediaDuration::from_seconds(duration_s);
+        let input = Input { zero: zero(), duration, recorded: &recorded, log: &log, products: &[] };
         let found = segment(&input, &settings);
         prop_assert!(found.moments.len() <= limit);
         for moment in &found.moments {

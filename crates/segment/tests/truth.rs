@@ -141,6 +141,7 @@ fn labelled_chats() {
         hits[0] as f64 / picked[0] as f64,
         hits[1] as f64 / picked[1] as f64
     );
-    // The lag left undone gives 0.18 of the first five.
-    assert!(hits[0] as f64 >= 0.55 * picked[0] as f64);
+    // What was reached, less some slack; the lag left undone gives 0.18 of the first five.
+    assert!(hits[0] as f64 >= 0.66 * picked[0] as f64);
+    assert!(hits[1] as f64 >= 0.58 * picked[1] as f64);
 }

@@ -190,7 +190,9 @@ impl ClipContext<'_> {
             Some(SessionFacts {
                 session_id: self.session.loaded.manifest.id.as_str(),
                 zero: self.recordings.timeline.zero,
-                events: &self.session.log.events,
+                has_log: self.session.has_log(),
+                events: &self.session.log.kept,
+                product_uses: &self.session.product_uses,
                 products: &self.session.loaded.products,
                 clip_products: &ids,
                 clip_span: span,
@@ -254,13 +256,14 @@ impl ClipContext<'_> {
 
     /// Products that the log shows pinned (or else ordered).
     fn featured(&self, pinned: bool) -> BTreeSet<&str> {
-        self.session
-            .log
-            .events
+        let log = &self.session.log;
+        if !pinned {
+            return log.observations.ordered_products().collect();
+        }
+        log.kept
             .iter()
             .filter_map(|event| match &event.kind {
-                EventKind::Pin { product_id } if pinned => Some(product_id.as_str()),
-                EventKind::Order(order) if !pinned => order.product_id.as_deref(),
+                EventKind::Pin { product_id } => Some(product_id.as_str()),
                 _ => None,
             })
             .collect()
@@ -273,7 +276,7 @@ impl ClipContext<'_> {
         let margin =
             MediaDuration::from_seconds(self.options.policy.compliance.violation_margin_s + 0.1);
         let mut rehearsal = None;
-        for event in &self.session.log.events {
+        for event in &self.session.log.kept {
             let at = timeline.media_time(event.at);
             match &event.kind {
                 EventKind::Violation { rule } => avoid.push(Avoid {
@@ -310,7 +313,7 @@ impl ClipContext<'_> {
         let flagged: Vec<&Event> = self
             .session
             .log
-            .events
+            .kept
             .iter()
             .filter(|event| {
                 matches!(event.kind, EventKind::Violation { .. } | EventKind::Rehearsal { .. })
@@ -335,7 +338,7 @@ impl ClipContext<'_> {
             .value(&flagged)
             .value(&listed)
             .value(&shown)
-            .value(&self.session.log.events.is_empty())
+            .value(&!self.session.has_log())
             .value(&self.session.loaded.products.is_empty())
             .finish()
     }

@@ -57,9 +57,10 @@ pub async fn run(
     stage("ingest", session.display().to_string());
     let path = session.to_owned();
     let (session, recordings) = blocking(move || {
-        let session = OpenSession::open(&path)?;
+        let mut session = OpenSession::open(&path)?;
         let entries = &session.loaded.manifest.recordings;
         let recordings = Recordings::open(&session.loaded.base, entries)?;
+        session.align(recordings.timeline.zero, recordings.timeline.duration);
         Ok((session, recordings))
     })
     .await?;
@@ -84,7 +85,7 @@ pub async fn run(
         return Ok(done);
     }
 
-    stage("segment", format!("{} events", job.session.log.events.len()));
+    stage("segment", format!("{} events", job.session.log.summary.taken));
     let segmentation = job.segment();
     for note in &segmentation.notes {
         tell(&Progress::Warning(note.clone()));
@@ -301,7 +302,7 @@ impl Job {
             best_practices: best_practices(
                 manifest,
                 &self.session.loaded.products,
-                &self.session.log.events,
+                self.session.has_log().then_some(self.session.log.kept.as_slice()),
                 timeline.zero,
                 timeline.duration,
                 local_hour(timeline.zero, &manifest.timezone),

@@ -1,5 +1,6 @@
 //! A session, opened: manifest, event log, moments. Media is measured only where it is needed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use reprise_ingest::{
@@ -7,7 +8,6 @@ use reprise_ingest::{
 };
 use reprise_media::{FileSource, probe};
 use reprise_model::explanation::Explanation;
-use reprise_model::outcome::EventsSummary;
 use reprise_model::{MediaDuration, MediaTime, Result, Span, WallTime};
 use reprise_segment::{Input, Segmentation, Settings, explain, segment};
 
@@ -17,6 +17,8 @@ pub struct OpenSession {
     pub loaded: LoadedSession,
     /// The log; empty where the session has none.
     pub log: EventLog,
+    /// How often each product was ordered or opened.
+    pub product_uses: BTreeMap<String, u64>,
 }
 
 impl OpenSession {
@@ -36,11 +38,20 @@ impl OpenSession {
                     .collect::<Result<_>>()?;
                 read_events(&paths, entry.bad_line_share_max)?
             }
-            None => {
-                EventLog { events: Vec::new(), summary: EventsSummary::default(), digest: [0; 32] }
-            }
+            None => EventLog::default(),
         };
-        Ok(Self { loaded, log })
+        let product_uses = log.observations.product_uses();
+        Ok(Self { loaded, log, product_uses })
+    }
+
+    /// Whether the log says anything.
+    pub fn has_log(&self) -> bool {
+        !self.log.observations.is_empty()
+    }
+
+    /// Puts the log on the clock of a recording that begins at `zero`, where it is a time zone off.
+    pub fn align(&mut self, zero: WallTime, duration: MediaDuration) {
+        self.log.align(zero, duration);
     }
 
     /// Finds the moments on a time line.
@@ -60,13 +71,8 @@ impl OpenSession {
         duration: MediaDuration,
         recorded: &'a [Span],
     ) -> Input<'a> {
-        Input {
-            zero,
-            duration,
-            recorded,
-            events: &self.log.events,
-            products: &self.loaded.products,
-        }
+        let (log, products) = (&self.log.observations, self.loaded.products.as_slice());
+        Input { zero, duration, recorded, log, products }
     }
 
     /// The time line; a recording whose length the manifest does not state is measured.
@@ -111,8 +117,9 @@ pub struct ExplainResult {
 /// # Errors
 /// As [`OpenSession::open`], and where a length must be measured and cannot be.
 pub fn segment_session(path: &Path, settings: &Settings) -> Result<SegmentResult> {
-    let session = OpenSession::open(path)?;
+    let mut session = OpenSession::open(path)?;
     let timeline = session.timeline()?;
+    session.align(timeline.zero, timeline.duration);
     let segmentation =
         session.segment(timeline.zero, timeline.duration, &timeline.recorded(), settings);
     Ok(SegmentResult { session, timeline, segmentation })
@@ -123,8 +130,9 @@ pub fn segment_session(path: &Path, settings: &Settings) -> Result<SegmentResult
 /// # Errors
 /// As [`segment_session`], and [`reprise_model::Kind::Usage`] where `at` lies outside the recording.
 pub fn explain_session(path: &Path, settings: &Settings, at: MediaTime) -> Result<ExplainResult> {
-    let session = OpenSession::open(path)?;
+    let mut session = OpenSession::open(path)?;
     let timeline = session.timeline()?;
+    session.align(timeline.zero, timeline.duration);
     let recorded = timeline.recorded();
     let input = session.input(timeline.zero, timeline.duration, &recorded);
     let explanation = explain(&input, settings, at)?;

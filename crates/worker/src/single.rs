@@ -163,13 +163,17 @@ pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult
     let decoded = decode_clip(source)?;
     let Decoded { info, evidence, damaged_packets } = decoded;
     let video = info.video.as_ref();
-    let session = request.session.as_deref().map(OpenSession::open).transpose()?;
+    let mut session = request.session.as_deref().map(OpenSession::open).transpose()?;
     let original = match &request.source {
         Some((path, at)) => Some(Original::open(path, *at, info.duration)?),
         None => None,
     };
-    let zero = match (&session, &original) {
-        (Some(session), Some(original)) => Some(session_clock(session, original)?),
+    let zero = match (&mut session, &original) {
+        (Some(session), Some(original)) => {
+            let (zero, offset) = session_clock(session, original)?;
+            session.align(zero, offset + original.file.info.duration);
+            Some((zero, offset))
+        }
         _ => None,
     };
     let products = session.as_ref().map(|s| s.loaded.products.as_slice()).unwrap_or_default();
@@ -186,7 +190,9 @@ pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult
             |((session, original), (zero, offset))| SessionFacts {
                 session_id: session.loaded.manifest.id.as_str(),
                 zero,
-                events: &session.log.events,
+                has_log: session.has_log(),
+                events: &session.log.kept,
+                product_uses: &session.product_uses,
                 products,
                 clip_products: &[],
                 clip_span: crate::recording::shifted(original.span, offset),

@@ -22,7 +22,7 @@ pub(super) fn compliance_violation(look: &Look<'_>) -> Answer {
             "no session was given: its event log says what the platform flagged",
         );
     };
-    if session.events.is_empty() {
+    if !session.has_log {
         return Answer::unknown("the session has no event log: it says what the platform flagged");
     }
     let margin_s = look.policy.compliance.violation_margin_s;

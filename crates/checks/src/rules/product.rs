@@ -40,7 +40,7 @@ pub(super) fn product_in_live(look: &Look<'_>) -> Answer {
         let detail = format!("not in the session's product list: {}", absent.join(", "));
         return Answer::held(false, detail).figure(count, "products", threshold());
     }
-    if session.events.is_empty() {
+    if !session.has_log {
         return Answer::unknown(
             "the products are in the session's list, but there is no event log to say that they were shown",
         );
@@ -89,19 +89,15 @@ fn not_searched(look: &Look<'_>) -> Answer {
 
 /// How often a product was pinned, and how often ordered or opened.
 fn featured(session: &SessionFacts<'_>, id: &str) -> (u64, u64) {
-    let (mut pins, mut orders) = (0, 0);
+    let mut pins = 0;
     for event in session.events {
         match &event.kind {
             EventKind::Pin { product_id } => pins += u64::from(product_id == id),
-            EventKind::Order(order) => orders += u64::from(order.product_id.as_deref() == Some(id)),
-            EventKind::ProductClick { product_id, count } => {
-                orders += if product_id.as_deref() == Some(id) { *count } else { 0 };
-            }
             EventKind::FlashSale { product_id, .. } => {
                 pins += u64::from(product_id.as_deref() == Some(id));
             }
             _ => {}
         }
     }
-    (pins, orders)
+    (pins, session.product_uses.get(id).copied().unwrap_or(0))
 }

@@ -19,7 +19,7 @@ use super::orders::options_zone;
 use super::privacy::{scrub, user_hash};
 use super::table::Cell;
 use crate::events::EVENTS_MAX;
-use crate::lines::{Line, Lines};
+use crate::lines::{Blocks, Line};
 
 const TYPE_KEYS: [&str; 4] = ["event", "type", "eventName", "kind"];
 const DATA_KEYS: [&str; 3] = ["data", "payload", "raw"];
@@ -32,44 +32,56 @@ pub(super) fn import(files: &[PathBuf], work: &mut Work) -> Result<()> {
     // `social` and as `follow`.
     let mut messages: HashSet<[u8; 32]> = HashSet::new();
     for path in files {
-        let mut lines = Lines::open(path)?;
-        let file = lines.name().to_owned();
-        while let Some((number, line)) = lines.next()? {
-            let text = match line {
-                Line::Text(text) => text.trim_ascii(),
-                Line::TooLong => {
-                    work.report.rows += 1;
-                    work.bad.add("is too long", &file, number);
-                    continue;
-                }
-                Line::Cut(_) => {
-                    let note = "the compressed data ends early or is damaged; what came before \
-                                is taken";
-                    work.report.notes.push(format!("{file}:{number}: {note}"));
-                    continue;
-                }
-            };
-            // A list with one message a line is as good as lines.
-            let text = text.strip_suffix(b",").unwrap_or(text);
-            if text.is_empty() || text == b"[" || text == b"]" {
-                continue;
-            }
-            work.report.rows += 1;
-            if work.events.len() >= EVENTS_MAX {
-                let message = format!("more than {EVENTS_MAX} messages; import a shorter time");
-                return Err(Error::new(Kind::Limit, message).in_file(file).at_line(number));
-            }
-            let Ok(value) = serde_json::from_slice::<Value>(text) else {
-                work.bad.add("is not JSON", &file, number);
-                continue;
-            };
-            match Message::of(&value).and_then(|message| message.event(work, &zone, &mut messages))
-            {
-                Ok(event) => work.events.push(event),
-                Err(Skip::Bad(reason)) => work.bad.add(reason, &file, number),
-                Err(Skip::Other(reason)) => work.other.add(&reason, &file, number),
+        let mut blocks = Blocks::open(path)?;
+        let file = blocks.name().to_owned();
+        while let Some(block) = blocks.next()? {
+            for (number, line) in block.lines() {
+                read_line(line, number, &file, work, &zone, &mut messages)?;
             }
         }
+    }
+    Ok(())
+}
+
+fn read_line(
+    line: Line<'_>,
+    number: u64,
+    file: &str,
+    work: &mut Work,
+    zone: &TimeZone,
+    messages: &mut HashSet<[u8; 32]>,
+) -> Result<()> {
+    let text = match line {
+        Line::Text(text) => text.trim_ascii(),
+        Line::TooLong => {
+            work.report.rows += 1;
+            work.bad.add("is too long", file, number);
+            return Ok(());
+        }
+        Line::Cut(_) => {
+            let note = "the compressed data ends early or is damaged; what came before is taken";
+            work.report.notes.push(format!("{file}:{number}: {note}"));
+            return Ok(());
+        }
+    };
+    // A list with one message a line is as good as lines.
+    let text = text.strip_suffix(b",").unwrap_or(text);
+    if text.is_empty() || text == b"[" || text == b"]" {
+        return Ok(());
+    }
+    work.report.rows += 1;
+    if work.events.len() >= EVENTS_MAX {
+        let message = format!("more than {EVENTS_MAX} messages; import a shorter time");
+        return Err(Error::new(Kind::Limit, message).in_file(file).at_line(number));
+    }
+    let Ok(value) = serde_json::from_slice::<Value>(text) else {
+        work.bad.add("is not JSON", file, number);
+        return Ok(());
+    };
+    match Message::of(&value).and_then(|message| message.event(work, zone, messages)) {
+        Ok(event) => work.events.push(event),
+        Err(Skip::Bad(reason)) => work.bad.add(reason, file, number),
+        Err(Skip::Other(reason)) => work.other.add(&reason, file, number),
     }
     Ok(())
 }

@@ -73,6 +73,7 @@ impl Drop for Temporary {
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
+    use crate::lines::{Blocks, Line};
     use crate::testing::Folder;
 
     #[test]
@@ -85,7 +86,13 @@ mod tests {
             fs::write(&path, "old").unwrap();
             write_log(&events, &path).unwrap();
             assert!(fs::read(&path).unwrap().starts_with(magic.as_bytes()), "{name}");
-            assert_eq!(crate::read_events(&[path], 0.0).unwrap().events, events);
+            let mut blocks = Blocks::open(&path).unwrap();
+            let block = blocks.next().unwrap().unwrap();
+            let read = block.lines().map(|(_, line)| match line {
+                Line::Text(text) => serde_json::from_slice(text).unwrap(),
+                _ => panic!("no text"),
+            });
+            assert_eq!(read.collect::<Vec<Event>>(), events);
         }
         let names = fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(names, 3, "no temporary file is left");

@@ -4,7 +4,7 @@
 
 use reprise_model::event::{Edge, Event, EventKind, Order, OrderStatus};
 use reprise_model::{Currency, MediaDuration, Money, Span, WallTime};
-use reprise_segment::{Input, Segmentation, Settings, segment};
+use reprise_segment::{Input, Observations, Segmentation, Settings, segment};
 
 pub const DURATION_S: f64 = 1800.0;
 
@@ -89,17 +89,17 @@ pub fn giveaway(state: Edge, when_s: f64) -> Event {
     at(when_s, kind)
 }
 
-/// With `events` recorded where `recorded` says.
-pub fn input<'a>(events: &'a [Event], recorded: &'a [Span]) -> Input<'a> {
+/// With `log` recorded where `recorded` says.
+pub fn input<'a>(log: &'a Observations, recorded: &'a [Span]) -> Input<'a> {
     Input {
         zero: zero(),
         duration: MediaDuration::from_seconds(DURATION_S),
         recorded,
-        events,
+        log,
         products: &[],
     }
 }
 
 pub fn run(events: &[Event]) -> Segmentation {
-    segment(&input(events, &[]), &Settings::default())
+    segment(&input(&events.iter().collect(), &[]), &Settings::default())
 }

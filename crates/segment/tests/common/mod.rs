@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use reprise_model::event::Event;
 use reprise_model::session::Product;
 use reprise_model::{MediaDuration, WallTime};
-use reprise_segment::{Input, Segmentation, Settings, segment};
+use reprise_segment::{Input, Observations, Segmentation, Settings, segment};
 use serde::Deserialize;
 
 /// A folder beside the project; `None`, with a clear word, where it is absent.
@@ -76,11 +76,12 @@ impl Session {
     }
 
     pub fn segment(&self, settings: &Settings) -> Segmentation {
+        let log: Observations = self.events.iter().collect();
         let input = Input {
             zero: self.zero,
             duration: self.duration,
             recorded: &[],
-            events: &self.events,
+            log: &log,
             products: &self.products,
         };
         segment(&input, settings)
