@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use reprise_model::clip::Clip;
 use reprise_model::event::Event;
+use reprise_model::explanation::Explanation;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::session::{Product, SessionManifest};
 use reprise_tests::results;
@@ -14,13 +15,14 @@ use reprise_tests::session::{Session, short_clips};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-fn schemas() -> [(&'static str, Schema); 5] {
+fn schemas() -> [(&'static str, Schema); 6] {
     [
         ("session-manifest", schema_for!(SessionManifest)),
         ("products", schema_for!(Vec<Product>)),
         ("event", schema_for!(Event)),
         ("session", schema_for!(SessionOutcome)),
         ("clip", schema_for!(Clip)),
+        ("explanation", schema_for!(Explanation)),
     ]
 }
 

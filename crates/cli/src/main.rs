@@ -1,6 +1,7 @@
 //! The command `reprise`.
 
 mod commands;
+mod explanation;
 mod output;
 mod progress;
 mod settings;

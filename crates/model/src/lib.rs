@@ -5,6 +5,7 @@ pub mod bytes;
 pub mod clip;
 pub mod error;
 pub mod event;
+pub mod explanation;
 pub mod moment;
 pub mod money;
 pub mod outcome;

@@ -1,5 +1,6 @@
 //! What happened when: per-second series of a LIVE and the marks on its time line.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::money::Currency;
@@ -52,7 +53,9 @@ pub struct Mark {
 }
 
 /// Kinds of marks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum MarkKind {
     /// A product is pinned.

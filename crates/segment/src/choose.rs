@@ -167,27 +167,30 @@ fn settle(
     }
     taken.sort_by_key(|(i, _)| Reverse(candidates[*i].confident));
 
-    let mut beyond: Vec<usize> = Vec::new();
+    let mut beyond: Vec<(usize, f64)> = Vec::new();
     for i in 0..candidates.len() {
         let mine = product(&candidates[i]);
-        let same = taken.iter().filter(|(t, _)| mine.is_some() && items[*t].product == mine);
+        let same =
+            taken.iter().filter(|(t, _)| mine.is_some() && items[*t].product == mine).count();
         let over = taken.iter().find(|(t, _)| items[*t].span.overlaps(items[i].span));
         candidates[i].fate = if let Some(place) = taken.iter().position(|(t, _)| *t == i) {
             Fate::Taken { rank: place + 1, adds: taken[place].1 }
         } else if let Some(&(by, _)) = over {
             Fate::Overlapped { by }
-        } else if same.count() >= settings.max_per_product {
+        } else if same >= settings.max_per_product {
             Fate::QuotaUsed
         } else {
-            beyond.push(i);
+            // What it would add after those that were taken.
+            let repeats = i32::try_from(same).unwrap_or(i32::MAX);
+            beyond.push((i, candidates[i].value * settings.repeat_worth.powi(repeats)));
             Fate::Beyond { rank: 0 }
         };
     }
-    beyond.sort_by(|&a, &b| {
+    beyond.sort_by(|a, b| {
         let key = |i: usize| Reverse(candidates[i].confident);
-        key(a).cmp(&key(b)).then(candidates[b].value.total_cmp(&candidates[a].value))
+        key(a.0).cmp(&key(b.0)).then(b.1.total_cmp(&a.1))
     });
-    for (place, i) in beyond.into_iter().enumerate() {
+    for (place, (i, _)) in beyond.into_iter().enumerate() {
         candidates[i].fate = Fate::Beyond { rank: taken.len() + place + 1 };
     }
     taken

@@ -11,11 +11,14 @@
 //!    with the lag undone.
 //! 6. `choose` and `report` cut the windows, weigh them and say why; `select` picks the set that is
 //!    worth most as a whole; `cause` says what each moment is most likely due to.
+//!
+//! `explain` tells of one second what all of this made of it.
 
 mod baseline;
 mod cause;
 mod choose;
 mod clean;
+mod explain;
 mod find;
 mod kernel;
 mod lag;
@@ -41,6 +44,7 @@ use reprise_model::span::merged;
 use reprise_model::{MediaDuration, Span, WallTime};
 use serde::{Deserialize, Serialize};
 
+pub use explain::explain;
 pub use observations::{Added, KEPT_MAX, Observations};
 pub use settings::{Settings, Weights, Without};
 
@@ -81,6 +85,29 @@ pub struct Segmentation {
 
 /// Finds the moments of a LIVE. Never fails: what cannot be used is named in the notes.
 pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
+    let Worked { log, series, signals, findings, choice, .. } = work(input, settings);
+    Segmentation {
+        lag: published(&log, &signals, &findings),
+        moments: choice.moments,
+        series,
+        marks: log.marks,
+        notes: log.notes,
+    }
+}
+
+/// All that leads to the moments; what [`segment`] reports and [`explain()`] explains.
+struct Worked<'a> {
+    settings: Settings,
+    /// Of what is read of the recording.
+    duration_s: f64,
+    log: Log<'a>,
+    series: Series,
+    signals: find::Signals,
+    findings: find::Findings,
+    choice: choose::Choice,
+}
+
+fn work<'a>(input: &Input<'a>, settings: &Settings) -> Worked<'a> {
     let settings = settings.clamped();
     let whole_s = input.duration.seconds().max(0.0);
     let duration_s = whole_s.min(LONGEST_S);
@@ -101,18 +128,16 @@ pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
     }
     let findings = find::search(&log, &signals, &settings);
     let allowed = allowed(&log, input.recorded, duration_s);
-    let moments = choose::choose(&log, &series, &findings, &allowed, &settings).moments;
+    let choice = choose::choose(&log, &series, &findings, &allowed, &settings);
     notes(&mut log);
+    Worked { settings, duration_s, log, series, signals, findings, choice }
+}
+
+fn published(log: &Log<'_>, signals: &find::Signals, findings: &find::Findings) -> Vec<Lag> {
     let has_chat = !log.comments.is_empty() || signals.chat.iter().any(|n| *n > 0.0);
     let has_orders = signals.by_product.iter().any(|events| !events.is_empty());
     let has_clicks = signals.clicks.iter().any(|n| *n > 0.0);
-    Segmentation {
-        lag: findings.lags.published(has_orders, has_chat, has_clicks),
-        moments,
-        series,
-        marks: log.marks,
-        notes: log.notes,
-    }
+    findings.lags.published(has_orders, has_chat, has_clicks)
 }
 
 fn notes(log: &mut Log<'_>) {

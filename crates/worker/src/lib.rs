@@ -14,7 +14,7 @@ mod single;
 pub use options::{Progress, ProgressSink, RunOptions};
 pub use recording::OpenRecording;
 pub use run::{RunResult, run};
-pub use session::{OpenSession, SegmentResult, segment_session};
+pub use session::{ExplainResult, OpenSession, SegmentResult, explain_session, segment_session};
 pub use single::{CheckRequest, CheckResult, CutRequest, CutResult, check, cut};
 
 /// The version that keys and outputs carry.

@@ -7,8 +7,9 @@ use reprise_ingest::{
     EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
 };
 use reprise_media::{FileSource, probe};
-use reprise_model::{MediaDuration, Result, Span, WallTime};
-use reprise_segment::{Input, Segmentation, Settings, segment};
+use reprise_model::explanation::Explanation;
+use reprise_model::{MediaDuration, MediaTime, Result, Span, WallTime};
+use reprise_segment::{Input, Segmentation, Settings, explain, segment};
 
 /// A session's manifest and event log.
 pub struct OpenSession {
@@ -61,8 +62,39 @@ impl OpenSession {
         recorded: &[Span],
         settings: &Settings,
     ) -> Segmentation {
-        let (log, products) = (&self.log.observations, self.loaded.products.as_slice());
-        segment(&Input { zero, duration, recorded, log, products }, settings)
+        segment(&self.input(zero, duration, recorded), settings)
+    }
+
+    fn input<'a>(
+        &'a self,
+        zero: WallTime,
+        duration: MediaDuration,
+        recorded: &'a [Span],
+    ) -> Input<'a> {
+        Input {
+            zero,
+            duration,
+            recorded,
+            log: &self.log.observations,
+            products: &self.loaded.products,
+        }
+    }
+
+    /// The time line; a recording whose length the manifest does not state is measured.
+    fn timeline(&self) -> Result<Timeline> {
+        let mut parts = Vec::new();
+        for entry in &self.loaded.manifest.recordings {
+            let duration = match entry.duration_s {
+                Some(stated) => stated,
+                None => {
+                    let file = resolve(&self.loaded.base, &entry.uri).into_file()?;
+                    probe(FileSource::open(&file)?)?.duration
+                }
+            };
+            let (uri, started_at) = (entry.uri.clone(), entry.started_at);
+            parts.push(MeasuredPart { uri, started_at, duration });
+        }
+        Timeline::build(&parts)
     }
 }
 
@@ -76,6 +108,14 @@ pub struct SegmentResult {
     pub segmentation: Segmentation,
 }
 
+/// What was asked of one second of a session.
+pub struct ExplainResult {
+    /// The session.
+    pub session: OpenSession,
+    /// What was seen there, and why it was or was not chosen.
+    pub explanation: Explanation,
+}
+
 /// Reads a session and finds its moments. Media is touched only where a recording's length is not
 /// stated in the manifest.
 ///
@@ -83,20 +123,23 @@ pub struct SegmentResult {
 /// As [`OpenSession::open`], and where a length must be measured and cannot be.
 pub fn segment_session(path: &Path, settings: &Settings) -> Result<SegmentResult> {
     let mut session = OpenSession::open(path)?;
-    let mut parts = Vec::new();
-    for entry in &session.loaded.manifest.recordings {
-        let duration = match entry.duration_s {
-            Some(stated) => stated,
-            None => {
-                let file = resolve(&session.loaded.base, &entry.uri).into_file()?;
-                probe(FileSource::open(&file)?)?.duration
-            }
-        };
-        parts.push(MeasuredPart { uri: entry.uri.clone(), started_at: entry.started_at, duration });
-    }
-    let timeline = Timeline::build(&parts)?;
+    let timeline = session.timeline()?;
     session.align(timeline.zero, timeline.duration);
     let segmentation =
         session.segment(timeline.zero, timeline.duration, &timeline.recorded(), settings);
     Ok(SegmentResult { session, timeline, segmentation })
+}
+
+/// Reads a session as [`segment_session`] does and explains one second of it.
+///
+/// # Errors
+/// As [`segment_session`], and [`reprise_model::Kind::Usage`] where `at` lies outside the recording.
+pub fn explain_session(path: &Path, settings: &Settings, at: MediaTime) -> Result<ExplainResult> {
+    let mut session = OpenSession::open(path)?;
+    let timeline = session.timeline()?;
+    session.align(timeline.zero, timeline.duration);
+    let recorded = timeline.recorded();
+    let input = session.input(timeline.zero, timeline.duration, &recorded);
+    let explanation = explain(&input, settings, at)?;
+    Ok(ExplainResult { session, explanation })
 }

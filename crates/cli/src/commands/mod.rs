@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod cut;
 mod doctor;
+mod explain;
 mod import;
 mod inspect;
 mod run;
@@ -38,6 +39,7 @@ pub struct Cli {
 enum Command {
     Run(run::Args),
     Segment(segment::Args),
+    Explain(explain::Args),
     Cut(cut::Args),
     Check(check::Args),
     Inspect(inspect::Args),
@@ -54,6 +56,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(&args, cli.json),
         Command::Segment(args) => segment::run(&args, cli.json),
+        Command::Explain(args) => explain::run(&args, cli.json),
         Command::Cut(args) => cut::run(&args, cli.json),
         Command::Check(args) => check::run(&args, cli.json),
         Command::Inspect(args) => inspect::run(&args, cli.json),
