@@ -1,5 +1,6 @@
 //! The bench: Reprise and the script that a user would write do the same job, taking turns in one run.
 
+mod eval;
 mod jobs;
 mod machine;
 mod measure;
@@ -20,6 +21,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const USAGE: &str = "\
 usage: reprise-benches [OPTIONS]
+       reprise-benches eval [OPTIONS]   (see eval --help)
 
 Build the command first: cargo build --release -p reprise-cli
 
@@ -32,7 +34,17 @@ Build the command first: cargo build --release -p reprise-cli
   -h, --help      this";
 
 fn main() -> ExitCode {
-    match Options::parse(std::env::args().skip(1)) {
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if(|word| word == "eval").is_some() {
+        return match eval::main(words) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("reprise-benches eval: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    match Options::parse(words) {
         Ok(None) => {
             let _ = writeln!(std::io::stdout(), "{USAGE}");
             ExitCode::SUCCESS
