@@ -2,7 +2,9 @@
 
 use reprise_model::moment::Signal;
 use reprise_segment::{Input, Segmentation, Settings, Without, segment};
-use reprise_simulated::{Only, Recipe, Score, Session, Truth, best_possible, score, simulate};
+use reprise_simulated::{
+    Only, Pitch, Recipe, Score, Session, Truth, best_possible, coverage, score, simulate,
+};
 
 use super::MOMENTS;
 use super::baselines::Baseline;
@@ -61,12 +63,20 @@ pub struct Outcome {
     pub score: Score,
     /// Captured GMV of whoever knows the truth and takes as many windows of the same longest length.
     pub best_possible: f64,
+    /// How the session's lags are spread; empty where that is not known.
+    pub lag_shape: &'static str,
     /// Orders of the session.
     pub orders: usize,
     /// Moments reported with confidence.
     pub confident: usize,
     /// The orders' lag as estimated and as it was, seconds, and the confidence in it.
     pub lag: Option<EstimatedLag>,
+    /// The same of the comments.
+    pub comment_lag: Option<EstimatedLag>,
+    /// The best pitches, best first, each with the share of it that the moments hold.
+    pub pitches: Vec<(Pitch, f64)>,
+    /// The moments that count, best first, seconds.
+    pub moments: Vec<(f64, f64)>,
 }
 
 /// An estimated lag beside the true one.
@@ -92,26 +102,32 @@ impl Case {
         if let Some(only) = self.only {
             session = session.only(only);
         }
-        self.methods.iter().map(|&method| outcome(method, &session, &truth, orders)).collect()
+        let lag_shape = self.recipe.lag_shape.as_str();
+        let of = |&method| Outcome { lag_shape, ..outcome(method, &session, &truth, orders) };
+        self.methods.iter().map(of).collect()
     }
 }
 
 /// What `method` makes of a session.
 pub fn outcome(method: Method, session: &Session, truth: &Truth, orders: usize) -> Outcome {
     let mut settings = Settings::default();
-    let (moments, confident, lag) = match method {
-        Method::Script(script) => (script.find(session, MOMENTS), 0, None),
+    let (moments, confident, lags) = match method {
+        Method::Script(script) => (script.find(session, MOMENTS), 0, [None, None]),
         Method::Reprise(without) => {
             settings.without = without;
             let found = find(session, &settings);
-            let lag = found.lag.iter().find(|lag| lag.signal == Signal::Orders);
-            let lag = lag.map(|lag| EstimatedLag {
-                found_s: lag.lag_s.seconds(),
-                true_s: truth.delay_s + truth.order_lag_s,
-                confidence: lag.confidence,
+            let reactions =
+                [(Signal::Orders, truth.order_lag_s), (Signal::Comments, truth.comment_lag_s)];
+            let lags = reactions.map(|(signal, react_s)| {
+                let lag = found.lag.iter().find(|lag| lag.signal == signal)?;
+                Some(EstimatedLag {
+                    found_s: lag.lag_s.seconds(),
+                    true_s: truth.delay_s + react_s,
+                    confidence: lag.confidence,
+                })
             });
             let confident = found.moments.iter().filter(|moment| moment.confident).count();
-            (spans(&found), confident, lag)
+            (spans(&found), confident, lags)
         }
     };
     Outcome {
@@ -119,9 +135,16 @@ pub fn outcome(method: Method, session: &Session, truth: &Truth, orders: usize) 
         seed: truth.seed,
         score: score(truth, &moments, MOMENTS),
         best_possible: best_possible(truth, MOMENTS, settings.preferred_max_s),
+        lag_shape: "",
         orders,
         confident,
-        lag,
+        lag: lags[0],
+        comment_lag: lags[1],
+        pitches: coverage(truth, &moments, MOMENTS)
+            .into_iter()
+            .map(|(pitch, part)| (pitch.clone(), part))
+            .collect(),
+        moments: moments[..MOMENTS.min(moments.len())].to_vec(),
     }
 }
 

@@ -25,26 +25,28 @@ usage: reprise-benches eval [OPTIONS]
 Holds the segmenter against simulated sessions; use a release build.
 
   --quick         a few sessions of each kind
-  --seeds N       sessions in each of the main rows (default 24, quick 3)
+  --seeds N       sessions in each of the main rows (default 16, quick 2)
   --only WORD     only sections whose title holds the word; the page is printed, not written
   --each FILE     one line of figures for each session and method, as TSV
+  --pitches FILE  one line for each of a session's best pitches and what was caught of it, as TSV
   --results FILE  where the page goes (default: benches/EVAL.md, figures beside it in eval.json)
   -h, --help      this";
 
 /// What was asked for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Options {
     quick: bool,
     seeds: Option<u64>,
     only: Option<String>,
     each: Option<PathBuf>,
+    pitches: Option<PathBuf>,
     results: Option<PathBuf>,
 }
 
 impl Options {
     /// `None` where help is wanted.
     pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>> {
-        let mut options = Self { quick: false, seeds: None, only: None, each: None, results: None };
+        let mut options = Self::default();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
             match word.as_str() {
@@ -52,6 +54,7 @@ impl Options {
                 "--seeds" => options.seeds = Some(value()?.parse()?),
                 "--only" => options.only = Some(value()?),
                 "--each" => options.each = Some(value()?.into()),
+                "--pitches" => options.pitches = Some(value()?.into()),
                 "--results" => options.results = Some(value()?.into()),
                 "-h" | "--help" => return Ok(None),
                 _ => return Err(format!("`{word}` is no option").into()),
@@ -65,7 +68,7 @@ impl Options {
 
     /// Sessions in each of the main rows.
     fn main_seeds(&self) -> u64 {
-        self.seeds.unwrap_or(if self.quick { 3 } else { 24 })
+        self.seeds.unwrap_or(if self.quick { 2 } else { 16 })
     }
 }
 
@@ -102,16 +105,20 @@ pub fn main(words: impl Iterator<Item = String>) -> Result<()> {
     let elsewhere = if wanted(elsewhere::TITLE) { Some(elsewhere::run(&root)?) } else { None };
     let page = page::page(&tables, elsewhere.as_ref(), options.main_seeds(), options.quick);
     std::io::stdout().write_all(page.as_bytes())?;
+    let write = |path: &std::path::Path, text: String| {
+        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+    };
     if let Some(path) = &options.each {
-        std::fs::write(path, page::each(&sections, &outcomes))
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        write(path, page::each(&sections, &outcomes))?;
+    }
+    if let Some(path) = &options.pitches {
+        write(path, page::pitches(&sections, &outcomes))?;
     }
     if options.only.is_none() {
         let results = options.results.clone().unwrap_or_else(|| root.join("benches/EVAL.md"));
         let figures = results.with_file_name("eval.json");
-        std::fs::write(&results, &page).map_err(|e| format!("{}: {e}", results.display()))?;
-        std::fs::write(&figures, page::figures(&tables, elsewhere.as_ref())?)
-            .map_err(|error| format!("{}: {error}", figures.display()))?;
+        write(&results, page)?;
+        write(&figures, page::figures(&tables, elsewhere.as_ref())?)?;
         eprintln!("written to {}", results.display());
     }
     eprintln!(
@@ -129,9 +136,9 @@ mod tests {
     #[test]
     fn options_are_read() {
         let parse = |words: &[&str]| Options::parse(words.iter().map(|&word| word.to_owned()));
-        assert_eq!(parse(&[]).unwrap().unwrap().main_seeds(), 24);
+        assert_eq!(parse(&[]).unwrap().unwrap().main_seeds(), 16);
         let quick = parse(&["--quick", "--only", "lag"]).unwrap().unwrap();
-        assert_eq!((quick.main_seeds(), quick.only.as_deref()), (3, Some("lag")));
+        assert_eq!((quick.main_seeds(), quick.only.as_deref()), (2, Some("lag")));
         assert_eq!(parse(&["--seeds", "7"]).unwrap().unwrap().main_seeds(), 7);
         assert!(parse(&["--help"]).unwrap().is_none());
         for wrong in [&["--seeds", "0"][..], &["--seeds"], &["fast"]] {

@@ -70,7 +70,7 @@ pub struct Segmentation {
 
 /// Finds the moments of a LIVE. Never fails: what cannot be used is named in the notes.
 pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
-    let settings = settings.clamped();
+    let mut settings = settings.clamped();
     let whole_s = input.duration.seconds().max(0.0);
     let duration_s = whole_s.min(LONGEST_S);
     // Reactions come after the end too, as long as the slowest lag with its tail.
@@ -81,7 +81,12 @@ pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
     }
     let seconds = duration_s.ceil() as usize;
     let series = series::build(&log, input.products, seconds);
-    let signals = signals(&log, &series, seconds, margin_s as usize);
+    let mut signals = signals(&log, &series, seconds, margin_s as usize);
+    if settings.without.baseline {
+        // One rate for all of it, whoever is watching.
+        settings.baseline_s = 2.0 * LONGEST_S;
+        signals.exposure.fill(1.0);
+    }
     let findings = find::search(&log, &signals, &settings);
     let allowed = allowed(&log, input.recorded, duration_s);
     let moments = choose::choose(&log, &series, &findings, &allowed, &settings);
