@@ -36,13 +36,7 @@ Build the command first: cargo build --release -p reprise-cli
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
     if words.next_if(|word| word == "eval").is_some() {
-        return match eval::main(words) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("reprise-benches eval: {error}");
-                ExitCode::FAILURE
-            }
-        };
+        return eval::main(words);
     }
     match Options::parse(words) {
         Ok(None) => {

@@ -8,17 +8,20 @@ use reprise_simulated::Session;
 type Window = (f64, f64);
 
 /// Length of the windows laid around peaks, seconds.
-const WINDOW_S: usize = 36;
+const WINDOW_S: usize = 40;
 
 /// By how much the second script moves its windows, seconds.
 const FIXED_S: f64 = 30.0;
 
-/// Longest lag that the cross-correlation looks at, and the width that it smooths over, seconds.
+/// Longest lag that the cross-correlation looks at, seconds.
 const LONGEST_S: usize = 120;
+
+/// The cross-correlation smooths over the first and takes out what is slower than the second, seconds.
 const SMOOTH_S: usize = 15;
+const SLOW_S: usize = 600;
 
 /// How long after the host's words the script takes viewers to write, seconds.
-const CHAT_S: f64 = 12.0;
+const CHAT_S: f64 = 16.0;
 
 /// A script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,8 @@ impl Baseline {
     }
 }
 
-/// Counts per second, as a script adds them up: every row of the log counts.
+/// Counts per second, as a script adds them up: every row of the log counts, except comments with
+/// the keyword of a giveaway.
 struct Counts {
     gmv: Vec<f64>,
     orders: Vec<f64>,
@@ -73,6 +77,14 @@ impl Counts {
     fn of(session: &Session) -> Self {
         let seconds = session.duration.seconds().ceil().max(0.0) as usize;
         let zeros = || vec![0.0; seconds];
+        let keywords: Vec<String> = session
+            .events
+            .iter()
+            .filter_map(|event| match &event.kind {
+                EventKind::Giveaway { keyword, .. } => Some(keyword.as_ref()?.to_lowercase()),
+                _ => None,
+            })
+            .collect();
         let mut counts = Self { gmv: zeros(), orders: zeros(), comments: zeros() };
         for event in &session.events {
             let at_s = event.at.since(session.zero).seconds();
@@ -85,7 +97,12 @@ impl Counts {
                     counts.gmv[second] += order.amount.approximate();
                     counts.orders[second] += 1.0;
                 }
-                EventKind::Comment { .. } => counts.comments[second] += 1.0,
+                EventKind::Comment { text, .. } => {
+                    let text = text.as_deref().unwrap_or_default().to_lowercase();
+                    if !keywords.iter().any(|keyword| text.contains(keyword)) {
+                        counts.comments[second] += 1.0;
+                    }
+                }
                 _ => {}
             }
         }
@@ -137,16 +154,17 @@ fn agreement(late: &[f64], early: &[f64]) -> usize {
     (0..LONGEST_S.min(late.len())).max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap_or(0)
 }
 
-/// A moving mean less the mean of all.
+/// A short moving mean less a long one.
 fn smooth(values: &[f64]) -> Vec<f64> {
-    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let half = SMOOTH_S / 2;
-    (0..values.len())
-        .map(|i| {
-            let part = &values[i.saturating_sub(half)..(i + half + 1).min(values.len())];
-            part.iter().sum::<f64>() / part.len() as f64 - mean
-        })
-        .collect()
+    let mut sums = vec![0.0];
+    for value in values {
+        sums.push(sums[sums.len() - 1] + value);
+    }
+    let mean = |i: usize, width: usize| {
+        let (from, to) = (i.saturating_sub(width / 2), (i + width / 2 + 1).min(values.len()));
+        (sums[to] - sums[from]) / (to - from) as f64
+    };
+    (0..values.len()).map(|i| mean(i, SMOOTH_S) - mean(i, SLOW_S)).collect()
 }
 
 #[cfg(test)]

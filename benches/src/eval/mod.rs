@@ -8,7 +8,8 @@ mod plan;
 mod summary;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use rayon::prelude::*;
 
@@ -73,13 +74,29 @@ impl Options {
 }
 
 /// Runs `reprise-benches eval` with the words that follow it.
-pub fn main(words: impl Iterator<Item = String>) -> Result<()> {
-    let Some(options) = Options::parse(words)? else {
-        writeln!(std::io::stdout(), "{USAGE}")?;
-        return Ok(());
-    };
+pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
+    match Options::parse(words) {
+        Ok(None) => {
+            let _ = writeln!(std::io::stdout(), "{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("reprise-benches eval: {error}\n\n{USAGE}");
+            ExitCode::from(64)
+        }
+        Ok(Some(options)) => match eval(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("reprise-benches eval: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+fn eval(options: &Options) -> Result<()> {
     let from = std::time::Instant::now();
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let wanted = |title: &str| {
         let only = options.only.as_deref().map(str::to_lowercase);
         only.is_none_or(|word| title.to_lowercase().contains(&word))
@@ -105,7 +122,7 @@ pub fn main(words: impl Iterator<Item = String>) -> Result<()> {
     let elsewhere = if wanted(elsewhere::TITLE) { Some(elsewhere::run(&root)?) } else { None };
     let page = page::page(&tables, elsewhere.as_ref(), options.main_seeds(), options.quick);
     std::io::stdout().write_all(page.as_bytes())?;
-    let write = |path: &std::path::Path, text: String| {
+    let write = |path: &Path, text: String| {
         std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
     if let Some(path) = &options.each {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::case::{Method, Outcome};
 use super::elsewhere::{self, Elsewhere};
-use super::plan::{Section, Shown};
+use super::plan::{Section, Shown, ablations};
 use super::summary::Summary;
 use crate::Result;
 
@@ -309,7 +309,7 @@ fn main(out: &mut String, figures: &[Figure]) {
         cells.push(format!("{:.0}", summary.seconds_most));
         line(out, &figure.group, &cells);
     }
-    out.push_str("\n### Beside scripts, and with parts left out\n\nCaptured GMV and start error. The scripts' windows are 36 s long, except that ten whole minutes are 600 s.\n\n");
+    out.push_str("\n### Beside scripts, and with parts left out\n\nCaptured GMV and start error. The scripts' windows are 40 s long, except that ten whole minutes are 600 s.\n\n");
     let with_pins: Vec<Figure> = figures.iter().filter(|f| f.row == "with pins").cloned().collect();
     matrix(out, &with_pins, |f| f.method.clone());
     out.push_str("### The orders' lag\n\nThe true lag is the player's delay and the mean time to order after it. *Near* is within 8 s of it; *sure* is a confidence of 0.5 or more.\n\n");
@@ -391,14 +391,16 @@ fn variety(out: &mut String, figures: &[Figure]) {
             "F1 at 0.3",
             "F1 at 0.5",
             "start error, s",
-            "captured without filters",
+            "without",
             "lag near",
         ],
     );
     for figure in figures.iter().filter(|f| f.method == whole) {
         let other = figures.iter().find(|f| f.row == figure.row && f.method != whole);
         let mut cells = quality(&figure.summary);
-        cells.push(other.map_or("-".to_owned(), |f| share(f.summary.captured)));
+        cells.push(other.map_or("-".to_owned(), |f| {
+            format!("{} ({})", share(f.summary.captured), f.method.replace("Reprise without ", ""))
+        }));
         cells.push(figure.summary.lag.as_ref().map_or("-".to_owned(), |lag| percent(lag.near)));
         line(out, &figure.row, &cells);
     }
@@ -431,15 +433,34 @@ fn sizes(out: &mut String, figures: &[Figure]) {
 }
 
 fn false_alarms(out: &mut String, figures: &[Figure]) {
-    header(out, &["", "pins", "orders of a LIVE", "sessions", "with a confident moment"]);
-    for figure in figures {
+    let [_, baseline, filters] = ablations().map(Method::name);
+    header(
+        out,
+        &[
+            "",
+            "pins",
+            "orders of a LIVE",
+            "sessions",
+            "with a confident moment",
+            "without baseline",
+            "without filters of confounders",
+        ],
+    );
+    for figure in figures.iter().filter(|f| f.method == Method::WHOLE.name()) {
         let summary = &figure.summary;
         let pins = if figure.group == "with pins" { "yes" } else { "no" };
+        let other = |method: &str| {
+            let same = |f: &&Figure| (&f.row, &f.group) == (&figure.row, &figure.group);
+            let found = figures.iter().filter(same).find(|f| f.method == method);
+            found.map_or("-".to_owned(), |f| percent(f.summary.with_confident))
+        };
         let cells = [
             pins.to_owned(),
             super::plan::thousands(summary.orders),
             summary.sessions.to_string(),
             percent(summary.with_confident),
+            other(&baseline),
+            other(&filters),
         ];
         line(out, &figure.row, &cells);
     }
