@@ -10,7 +10,7 @@ PACKAGES := build-essential pkg-config clang libclang-dev \
 	libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev \
 	ffmpeg espeak-ng fonts-dejavu-core chromium
 
-.PHONY: all setup build demo test bench lint fmt docs clean
+.PHONY: all setup build demo test bench eval lint fmt docs clean
 
 all: build
 
@@ -47,6 +47,11 @@ bench: setup
 	$(CARGO) build --release --workspace --bins
 	$(TARGET)/release/reprise-fixtures make $(TARGET)/fixture
 	$(TARGET)/release/reprise-benches
+
+## eval: the segmenter against simulated LIVEs with known causes; writes benches/EVAL.md
+eval: setup
+	$(CARGO) build --release -p reprise-benches
+	$(TARGET)/release/reprise-benches eval
 
 ## lint: format, clippy without warnings, documentation without warnings
 lint: setup

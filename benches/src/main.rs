@@ -1,5 +1,6 @@
 //! The bench: Reprise and the script that a user would write do the same job, taking turns in one run.
 
+mod eval;
 mod jobs;
 mod log_speed;
 mod machine;
@@ -22,6 +23,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str = "\
 usage: reprise-benches [OPTIONS]
        reprise-benches log [OPTIONS]   a log of five million events; writes benches/LOG.md
+       reprise-benches eval [OPTIONS]   (see eval --help)
 
 Build the command first: cargo build --release -p reprise-cli
 
@@ -40,6 +42,9 @@ fn main() -> ExitCode {
     {
         // The other side of `log`, a process of its own so that it can be measured.
         return ended(log_speed::parse_only(Path::new(file)));
+    }
+    if words.first().is_some_and(|word| word == "eval") {
+        return eval::main(words.into_iter().skip(1).peekable());
     }
     let long_log = words.first().is_some_and(|word| word == "log");
     match Options::parse(words.into_iter().skip(usize::from(long_log))) {

@@ -46,12 +46,17 @@ impl Lags {
     /// Before anything is known of the session.
     pub fn prior(settings: &Settings) -> Self {
         let delay_s = DELAY_PART * settings.chat_lag_prior_s;
+        let kernel = |mean_s: f64| match settings.without.lag {
+            false => Kernel::new(delay_s, mean_s - delay_s),
+            // At once: no delay, and the shortest reaction that a kernel has.
+            true => Kernel::new(0.0, 0.0),
+        };
         Self {
             delay_s,
-            chat: Kernel::new(delay_s, settings.chat_lag_prior_s - delay_s),
+            chat: kernel(settings.chat_lag_prior_s),
             chat_from: LagSource::Prior,
             chat_confidence: 0.2,
-            orders: Kernel::new(delay_s, settings.order_lag_prior_s - delay_s),
+            orders: kernel(settings.order_lag_prior_s),
             orders_from: LagSource::Prior,
             orders_confidence: 0.1,
         }
@@ -163,7 +168,7 @@ impl Trial {
 /// Measures the chat's lag on the giveaways of the log.
 pub(crate) fn from_giveaways(log: &Log, settings: &Settings, lags: &mut Lags) {
     let trials = trials(log, settings);
-    if trials.is_empty() {
+    if trials.is_empty() || settings.without.lag {
         return;
     }
     let mut grid: Vec<(f64, f64)> = Vec::new();
@@ -235,7 +240,7 @@ pub(crate) fn from_orders(witnesses: &[Witness<'_>], settings: &Settings, lags: 
         grid.push((delay_s, react_s));
         react_s *= 1.15;
     }
-    if witnesses.is_empty() || grid.is_empty() {
+    if witnesses.is_empty() || grid.is_empty() || settings.without.lag {
         return;
     }
     const STEP_S: usize = 4;

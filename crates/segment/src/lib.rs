@@ -108,7 +108,7 @@ struct Worked<'a> {
 }
 
 fn work<'a>(input: &Input<'a>, settings: &Settings) -> Worked<'a> {
-    let settings = settings.clamped();
+    let mut settings = settings.clamped();
     let whole_s = input.duration.seconds().max(0.0);
     let duration_s = whole_s.min(LONGEST_S);
     // Reactions come after the end too, as long as the slowest lag with its tail.
@@ -125,6 +125,11 @@ fn work<'a>(input: &Input<'a>, settings: &Settings) -> Worked<'a> {
     let mut signals = signals(&log, &series, seconds, margin_s as usize, &settings);
     if !settings.without.confounders {
         log.notes.extend(robust::leave_out_raids(&series, &mut signals.exposure));
+    }
+    if settings.without.baseline {
+        // One rate for all of it, whoever is watching.
+        settings.baseline_s = 2.0 * LONGEST_S;
+        signals.exposure.fill(1.0);
     }
     let findings = find::search(&log, &signals, &settings);
     let allowed = allowed(&log, input.recorded, duration_s);

@@ -5,12 +5,12 @@
 
 mod common;
 
-use common::simulator::{Random, Recipe, simulate};
 use proptest::prelude::*;
 use reprise_model::event::{Edge, Event, EventKind, Minute, Order, OrderStatus};
 use reprise_model::series::MarkKind;
 use reprise_model::{Currency, MediaDuration, Money, Span, WallTime};
 use reprise_segment::{Input, Observations, Segmentation, Settings, segment};
+use reprise_simulated::{LagShape, Profile, Random, Recipe, simulate};
 
 fn zero() -> WallTime {
     WallTime::parse("2026-11-20T12:00:03Z").unwrap()
@@ -58,7 +58,7 @@ fn burst(start_s: f64, product: &str, tag: &str) -> Vec<Event> {
     let random = &mut Random::new(start_s as u64 + 7);
     (0..20)
         .map(|i| {
-            let lag = 8.0 + random.lag(22.0, 0);
+            let lag = 8.0 + LagShape::Gamma2.draw(random, 22.0);
             let when = start_s + random.between(0.0, 20.0) + lag;
             order(when, &format!("{tag}{i}"), Some(product), "10.00", "USD")
         })
@@ -187,7 +187,7 @@ fn a_log_of_another_time_zone_is_moved() {
 
 #[test]
 fn parts_that_are_merged_are_one_log() {
-    let recipe = Recipe::profile("typical", 1000.0, &mut Random::new(6));
+    let recipe = Recipe::profile(Profile::Typical, 1000.0, &mut Random::new(6));
     let (session, _) = simulate(&recipe, 6);
     let mut parts = Observations::new();
     for part in session.events.chunks(997) {
@@ -250,7 +250,7 @@ fn comments_alone_are_enough() {
     let mut events: Vec<Event> =
         (0..1800).step_by(4).map(|s| comment(f64::from(s), "nice")).collect();
     for _ in 0..60 {
-        let when = 900.0 + random.between(0.0, 20.0) + 5.0 + random.lag(11.0, 0);
+        let when = 900.0 + random.between(0.0, 20.0) + 5.0 + LagShape::Gamma2.draw(random, 11.0);
         events.push(comment(when, "wow"));
     }
     let found = run(1800.0, &[], &events);
@@ -302,11 +302,13 @@ fn minutes_alone_give_coarse_moments() {
 
 #[test]
 fn the_same_bytes_on_any_number_of_threads() {
-    let recipe = Recipe::profile("typical", 1000.0, &mut Random::new(5));
+    let recipe = Recipe::profile(Profile::Typical, 1000.0, &mut Random::new(5));
     let (session, _) = simulate(&recipe, 5);
     let text = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| serde_json::to_string(&session.segment(&Settings::default())).unwrap())
+        pool.install(|| {
+            serde_json::to_string(&common::run(&session, &Settings::default())).unwrap()
+        })
     };
     let one = text(1);
     assert!(one == text(4));
@@ -316,11 +318,11 @@ fn the_same_bytes_on_any_number_of_threads() {
 
 #[test]
 fn a_whole_day_is_read() {
-    let mut recipe = Recipe::profile("typical", 4000.0, &mut Random::new(8));
+    let mut recipe = Recipe::profile(Profile::Typical, 4000.0, &mut Random::new(8));
     recipe.duration_s = 13.0 * 3600.0;
     let (session, truth) = simulate(&recipe, 8);
     let from = std::time::Instant::now();
-    let found = session.segment(&Settings::default());
+    let found = common::run(&session, &Settings::default());
     // Printed, never asserted: how long it takes is no matter of right or wrong.
     println!(
         "{} events, {} pitches: {:?}",

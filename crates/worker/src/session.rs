@@ -71,8 +71,13 @@ impl OpenSession {
         duration: MediaDuration,
         recorded: &'a [Span],
     ) -> Input<'a> {
-        let (log, products) = (&self.log.observations, self.loaded.products.as_slice());
-        Input { zero, duration, recorded, log, products }
+        Input {
+            zero,
+            duration,
+            recorded,
+            log: &self.log.observations,
+            products: &self.loaded.products,
+        }
     }
 
     /// The time line; a recording whose length the manifest does not state is measured.
