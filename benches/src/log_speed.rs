@@ -111,7 +111,8 @@ pub fn page(machine: &Machine, outcome: &Outcome) -> String {
         "load before the start",
         format!("{:.2} (figures are noisy above 0.5)", machine.load_before),
     );
-    row("version", machine.reprise.clone());
+    let build = if cfg!(debug_assertions) { "development profile" } else { "release profile" };
+    row("version", format!("{}, {build}", machine.reprise));
     row(
         "log",
         format!(

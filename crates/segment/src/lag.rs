@@ -24,6 +24,11 @@ const CHAT_SPREAD_S: f64 = 8.0;
 /// Spread of the orders' prior as a log: a third to three times the prior is possible.
 const ORDER_SPREAD: f64 = 0.6;
 
+/// Of the orders' possible lags one in so many is tried first, and those between two that are so many
+/// nats worse than the best are not tried at all: they would weigh nothing.
+const COARSE: usize = 3;
+const WEIGHTLESS_NATS: f64 = 40.0;
+
 /// Giveaways with fewer entries say nothing about the lag.
 const ENTRIES_LEAST: usize = 15;
 
@@ -254,23 +259,38 @@ pub(crate) fn from_orders(witnesses: &[Witness<'_>], settings: &Settings, lags: 
         })
         .collect();
     let prior_react_s = (settings.order_lag_prior_s - delay_s).max(5.0);
+    let score_of = |&(delay_s, react_s): &(f64, f64)| {
+        let kernel = Kernel::new(delay_s, react_s);
+        let off = (react_s / prior_react_s).ln() / ORDER_SPREAD;
+        let mut score = -0.5 * off * off;
+        let responses: Vec<Vec<f64>> =
+            LENGTHS.iter().map(|&length| kernel.of_window(length)).collect();
+        for (witness, tried) in witnesses.iter().zip(&heard) {
+            let mut tried = tried.clone();
+            for window in &mut tried {
+                let response = &responses[window.length];
+                window.score += witness.orders.fit(response, window.start, None).llr;
+            }
+            score += total_evidence(&tried);
+        }
+        score
+    };
+    // Every third first. Between two that lie far below the best, nothing has any weight.
+    let some: Vec<usize> = (0..grid.len()).filter(|i| i % COARSE == 0).collect();
+    let known: Vec<f64> = some.par_iter().map(|&i| score_of(&grid[i])).collect();
+    let least = known.iter().copied().fold(f64::NEG_INFINITY, f64::max) - WEIGHTLESS_NATS;
     let scores: Vec<f64> = grid
         .par_iter()
-        .map(|&(delay_s, react_s)| {
-            let kernel = Kernel::new(delay_s, react_s);
-            let off = (react_s / prior_react_s).ln() / ORDER_SPREAD;
-            let mut score = -0.5 * off * off;
-            let responses: Vec<Vec<f64>> =
-                LENGTHS.iter().map(|&length| kernel.of_window(length)).collect();
-            for (witness, tried) in witnesses.iter().zip(&heard) {
-                let mut tried = tried.clone();
-                for window in &mut tried {
-                    let response = &responses[window.length];
-                    window.score += witness.orders.fit(response, window.start, None).llr;
-                }
-                score += total_evidence(&tried);
+        .enumerate()
+        .map(|(i, place)| {
+            let (left, right) = (known[i / COARSE], known.get(i / COARSE + 1).copied());
+            if i % COARSE == 0 {
+                left
+            } else if left < least && right.is_some_and(|right| right < least) {
+                f64::NEG_INFINITY
+            } else {
+                score_of(place)
             }
-            score
         })
         .collect();
     let Some(mean) = posterior(&grid, &scores) else { return };

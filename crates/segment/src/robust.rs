@@ -51,22 +51,27 @@ pub(crate) fn leave_out_raids(series: &Series, exposure: &mut [f64]) -> Vec<Stri
         orders[to.min(orders.len() - 1)] - orders[from.min(orders.len() - 1)]
     };
     let mut notes = Vec::new();
-    let mut second = BEFORE_S;
+    // Before that the audience is still gathering.
+    let mut second = 2 * BEFORE_S;
     while second < viewers.len() {
         let mut before = viewers[second - BEFORE_S..second - ARRIVAL_S].to_vec();
         let middle = before.len() / 2;
         let level = *before.select_nth_unstable_by(middle, f64::total_cmp).1;
-        if level < 1.0 || viewers[second] < CROWD_TIMES * level {
+        let sudden = viewers[second - ARRIVAL_S] < GONE_TIMES * level;
+        if level < 1.0 || viewers[second] < CROWD_TIMES * level || !sudden {
             second += 10;
             continue;
         }
         let last = (second + CROWD_MOST_S).min(viewers.len());
         let length = viewers[second..last].iter().take_while(|v| **v >= GONE_TIMES * level).count();
         let end = second + length;
-        // In as many seconds before the crowd, as far as they go.
-        let usual = sum(second.saturating_sub(2 * BEFORE_S), second)
-            / second.min(2 * BEFORE_S) as f64
-            * length as f64;
+        if end == last {
+            // It stays, so it is no raid; or nobody knows what it did after the end.
+            second += ARRIVAL_S;
+            continue;
+        }
+        // In as many seconds before the crowd.
+        let usual = sum(second - 2 * BEFORE_S, second) / (2 * BEFORE_S) as f64 * length as f64;
         let crowd = viewers[second..end].iter().sum::<f64>() / length.max(1) as f64;
         let theirs = usual * (crowd / level - 1.0);
         let came = sum(second + ORDERS_LATE_S, end + ORDERS_LATE_S);

@@ -173,8 +173,8 @@ fn log_likelihood(terms: &[(f64, f64)], amount: f64) -> f64 {
         let factor = 1.0 + amount * r;
         if n == 1.0 && factor < 1e100 {
             product *= factor;
-        } else if n.fract() == 0.0 && n <= 32.0 && factor < 1e3 {
-            product *= factor.powi(n as i32);
+        } else if f64::from(n as u8) == n && n <= 16.0 && factor < 1e6 {
+            (0..n as u8).for_each(|_| product *= factor);
         } else {
             sum += n * factor.ln();
         }
