@@ -15,12 +15,10 @@ use crate::scan::{
 };
 use crate::scenes::{FIRST, best_scenes};
 use crate::settings::Settings;
+use crate::sure::{sure_llr, wander};
 
 /// Longer stretches are searched in coarse steps first, seconds.
 pub(crate) const FINE_S: usize = 420;
-
-/// The sides of a reaction that it must stand out from, seconds.
-const SIDE_S: usize = 120;
 
 /// Two causes of one long stretch lie at least so far apart, seconds.
 const APART_S: usize = 30;
@@ -32,8 +30,10 @@ const UNPINNED_LLR: f64 = 1.5;
 pub(crate) struct Signals {
     /// Seconds of the recording.
     pub seconds: usize,
-    /// Weight of every comment.
+    /// Viewers that may order, one a second.
     pub exposure: Vec<f64>,
+    /// Viewers, those of raids too: they buy nothing and talk.
+    pub audience: Vec<f64>,
     /// Orders whose time is known, all products.
     pub orders: Vec<f64>,
     /// The same per product, and last those without one.
@@ -59,8 +59,7 @@ pub(crate) struct Found {
     pub credited: Vec<(usize, f64)>,
     /// Evidence in the orders alone, nats.
     pub order_llr: f64,
-    /// Evidence that is left where the busier side of it is taken for the usual rate, nats: a crowd
-    /// that comes and stays for minutes is no reaction. As `cause.llr` where orders speak too.
+    /// Evidence that is left over what the signals do by themselves, nats, at most `cause.llr`.
     pub sure_llr: f64,
 }
 
@@ -102,7 +101,7 @@ pub(crate) fn search(log: &Log, signals: &Signals, settings: &Settings) -> Findi
     learn_habit(&mut stretches, &first);
     let mut found = pass(&stretches, &roles, &channels, Some((&first, &explained)));
     let dropped = drop_overlapping(&mut found);
-    let found = credit(&roles, &channels, found);
+    let found = credit(&stretches, &roles, &channels, found);
     Findings { roles, channels, found, dropped, lags }
 }
 
@@ -151,6 +150,8 @@ fn channels(
     let order_base: Arc<[f64]> =
         expected(&signals.orders, &signals.exposure, all_explained.as_deref(), width_s).into();
     let order_dispersion = dispersion(&signals.orders, &order_base, all_explained.as_deref());
+    let all_orders: Vec<(usize, f64)> = signals.orders.iter().copied().enumerate().collect();
+    let order_wander = wander(&all_orders, &order_base, &lags.orders);
     // What is left of each product once its pitches are taken out, as a share of all that is left.
     let left: Vec<f64> = roles[..order_channels]
         .iter()
@@ -179,18 +180,21 @@ fn channels(
                     kernel,
                 );
                 channel.events = signals.by_product[product.unwrap_or(products)].clone();
+                channel.wander = order_wander;
                 channel
             }
             Role::Chat | Role::Clicks => {
                 let counts = if *role == Role::Chat { &signals.chat } else { &signals.clicks };
                 let base = expected(
                     counts,
-                    &signals.exposure,
+                    if *role == Role::Chat { &signals.audience } else { &signals.exposure },
                     explained.map(|_| taken.as_slice()),
                     width_s,
                 );
                 let spread = dispersion(counts, &base, explained.map(|_| taken.as_slice()));
-                Channel::new(counts, base, 1.0, spread, kernel)
+                let mut channel = Channel::new(counts, base, 1.0, spread, kernel);
+                channel.wander = wander(&channel.events, &channel.base, kernel);
+                channel
             }
         });
     }
@@ -466,7 +470,15 @@ fn amounts<'c>(
     parts
 }
 
-fn credit(roles: &[Role], channels: &[Channel], placed: Vec<Placed>) -> Vec<Found> {
+fn credit(
+    stretches: &[Stretch],
+    roles: &[Role],
+    channels: &[Channel],
+    placed: Vec<Placed>,
+) -> Vec<Found> {
+    let heard_of = |stretch: usize| -> Vec<(Role, &Channel)> {
+        speaking(&stretches[stretch], roles).into_iter().map(|i| (roles[i], &channels[i])).collect()
+    };
     let all: Vec<Vec<f64>> = (0..roles.len())
         .into_par_iter()
         .map(|i| {
@@ -476,39 +488,16 @@ fn credit(roles: &[Role], channels: &[Channel], placed: Vec<Placed>) -> Vec<Foun
                 .collect()
         })
         .collect();
-    let speaks =
-        |(role, channel): (&Role, &Channel)| *role != Role::Chat && !channel.events.is_empty();
-    let alone = !roles.iter().zip(channels).any(speaks);
-    let chat = &channels[roles.iter().position(|role| *role == Role::Chat).unwrap_or(0)];
     placed
         .into_iter()
         .enumerate()
         .map(|(k, p)| Found {
-            sure_llr: if alone { over_sides(&p.cause, chat).min(p.cause.llr) } else { p.cause.llr },
+            sure_llr: sure_llr(&p.cause, &heard_of(p.stretch)),
             cause: p.cause,
             credited: (0..roles.len()).map(|i| (i, all[i][k])).filter(|(_, a)| *a > 0.0).collect(),
             order_llr: p.order_llr,
         })
         .collect()
-}
-
-/// The evidence for a cause over the busier of its two sides.
-fn over_sides(cause: &Cause, channel: &Channel) -> f64 {
-    let (from, response) = response(cause, &channel.kernel);
-    let to = (from + response.len()).min(channel.base.len());
-    let ratio = |start: usize, end: usize| {
-        let usual: f64 = channel.base[start..end].iter().sum::<f64>() * channel.share;
-        // A few events more or less say nothing about a side.
-        (channel.count(start, end) + 1.0) / (usual + 1.0)
-    };
-    let busier = ratio(from.saturating_sub(SIDE_S), from)
-        .max(ratio(to, (to + SIDE_S).min(channel.base.len())))
-        .max(1.0);
-    let mut above = vec![0.0; channel.base.len()];
-    for second in from..to {
-        above[second] = (busier - 1.0) * channel.base[second] * channel.share;
-    }
-    channel.fit(&response, from, Some(&above)).llr
 }
 
 /// Of causes that lie over each other the one with most evidence stays; the others are returned,

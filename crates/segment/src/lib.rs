@@ -34,6 +34,7 @@ mod select;
 mod series;
 mod settings;
 mod slip;
+mod sure;
 mod texts;
 mod words;
 
@@ -124,12 +125,14 @@ fn work<'a>(input: &Input<'a>, settings: &Settings) -> Worked<'a> {
     }
     let mut signals = signals(&log, &series, seconds, margin_s as usize, &settings);
     if !settings.without.confounders {
+        robust::calm_giveaways(&log.giveaways, &mut signals.chat);
         log.notes.extend(robust::leave_out_raids(&series, &mut signals.exposure));
     }
     if settings.without.baseline {
         // One rate for all of it, whoever is watching.
         settings.baseline_s = 2.0 * LONGEST_S;
         signals.exposure.fill(1.0);
+        signals.audience.fill(1.0);
     }
     let findings = find::search(&log, &signals, &settings);
     let allowed = allowed(&log, input.recorded, duration_s);
@@ -235,5 +238,13 @@ fn signals(
             *slot += counted.clicks;
         }
     }
-    find::Signals { seconds, exposure, orders, by_product, chat, clicks }
+    find::Signals {
+        seconds,
+        audience: exposure.clone(),
+        exposure,
+        orders,
+        by_product,
+        chat,
+        clicks,
+    }
 }

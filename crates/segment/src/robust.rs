@@ -1,8 +1,10 @@
-//! What would mislead the counts: like counters that jump, and raids (viewers that come in a crowd
-//! and buy nothing).
+//! What would mislead the counts: like counters that jump, raids (viewers that come in a crowd and
+//! buy nothing), and the talk about giveaways.
 
 use reprise_model::MediaTime;
 use reprise_model::series::Series;
+
+use crate::log::Stretch;
 
 /// Likes of a second above so many times the usual were sent by a program.
 const LIKES_TIMES: f64 = 20.0;
@@ -20,6 +22,29 @@ const ARRIVAL_S: usize = 60;
 const ORDERS_LATE_S: usize = 45;
 /// Newcomers are judged where so many orders would be theirs if they bought like everybody.
 const ORDERS_LEAST: f64 = 8.0;
+
+/// Talk about a giveaway that has ended goes on so long, seconds.
+const TALK_TAIL_S: f64 = 45.0;
+/// The chat of so many seconds on both sides says what is usual, seconds.
+const TALK_SIDES_S: usize = 240;
+
+/// Draws the chat of each giveaway without a keyword down to what is usual around it: people talk
+/// about the giveaway then, and no word tells that talk from answers to the host.
+pub(crate) fn calm_giveaways(giveaways: &[Stretch], chat: &mut [f64]) {
+    let mean = |chat: &[f64]| chat.iter().sum::<f64>() / chat.len().max(1) as f64;
+    for giveaway in giveaways.iter().filter(|g| g.by_follow || g.keyword.is_none()) {
+        let from = (giveaway.start_s.max(0.0) as usize).min(chat.len());
+        let to = ((giveaway.end_s + TALK_TAIL_S).max(0.0) as usize).clamp(from, chat.len());
+        let before = &chat[from.saturating_sub(TALK_SIDES_S)..from];
+        let after = &chat[to..(to + TALK_SIDES_S).min(chat.len())];
+        let sides = (before.len() + after.len()).max(1) as f64;
+        let usual = (before.iter().sum::<f64>() + after.iter().sum::<f64>()) / sides;
+        let there = mean(&chat[from..to]);
+        if there > usual {
+            chat[from..to].iter_mut().for_each(|n| *n *= usual / there);
+        }
+    }
+}
 
 /// Cuts the likes of a second at [`LIKES_TIMES`] the usual; says so where any were cut.
 pub(crate) fn cap_likes(likes: &mut [f64]) -> Option<String> {

@@ -40,6 +40,8 @@ pub(crate) struct Channel {
     pub share: f64,
     /// Overdispersion, at least 1.
     pub dispersion: f64,
+    /// The same over a whole reaction, at least 1 ([`crate::sure::wander`]).
+    pub wander: f64,
     /// Responses of windows of [`LENGTHS`].
     pub responses: Vec<Vec<f64>>,
     pub kernel: Kernel,
@@ -59,6 +61,7 @@ impl Channel {
             base: base.into(),
             share,
             dispersion,
+            wander: 1.0,
             responses: Vec::new(),
             kernel: kernel.clone(),
         };
