@@ -102,11 +102,15 @@ pub fn page(
     out
 }
 
-/// The same figures as JSON.
+/// The same figures as JSON, one a line.
 pub fn figures(tables: &[Table<'_>], elsewhere: Option<&Elsewhere>) -> Result<String> {
     let mut all: Vec<Figure> = tables.iter().flat_map(|table| table.figures.clone()).collect();
     all.extend(elsewhere.map(foreign_figures).unwrap_or_default());
-    Ok(serde_json::to_string_pretty(&rounded(serde_json::to_value(&all)?))? + "\n")
+    let mut lines = Vec::new();
+    for figure in &all {
+        lines.push(serde_json::to_string(&rounded(serde_json::to_value(figure)?))?);
+    }
+    Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
 /// Every number to three digits after the point.

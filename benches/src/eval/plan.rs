@@ -112,6 +112,9 @@ pub fn ablations() -> [Method; 3] {
     ]
 }
 
+/// Sessions without a burst: name, viewers, how many of them, and what is changed.
+type Quiet = (&'static str, f64, u64, fn(&mut Recipe));
+
 /// The row of sessions without a burst in which everything confounds.
 const CONFOUNDED: &str = "what confounds";
 
@@ -120,7 +123,7 @@ fn false_alarms(seeds: u64) -> Section {
     // Steady rates are what the aim is about; the others need fewer sessions.
     let few = seeds.div_ceil(4);
     let [_, baseline, filters] = ablations();
-    let kinds: [(&str, f64, u64, fn(&mut Recipe)); 4] = [
+    let kinds: [Quiet; 4] = [
         ("few orders", SMALL, seeds, |_| {}),
         ("many orders", 10_000.0, seeds, |_| {}),
         ("unsteady rates", LARGE, few, |r| r.unsteady = 0.4),
