@@ -3,6 +3,7 @@
 mod baselines;
 mod case;
 mod elsewhere;
+mod lines;
 mod page;
 mod plan;
 mod summary;
@@ -126,10 +127,10 @@ fn eval(options: &Options) -> Result<()> {
         std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
     if let Some(path) = &options.each {
-        write(path, page::each(&sections, &outcomes))?;
+        write(path, lines::each(&sections, &outcomes))?;
     }
     if let Some(path) = &options.pitches {
-        write(path, page::pitches(&sections, &outcomes))?;
+        write(path, lines::pitches(&sections, &outcomes))?;
     }
     if options.only.is_none() {
         let results = options.results.clone().unwrap_or_else(|| root.join("benches/EVAL.md"));
