@@ -11,6 +11,7 @@ mod summary;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -19,6 +20,9 @@ use case::Outcome;
 
 /// Moments of a session that count.
 pub const MOMENTS: usize = 10;
+
+/// Sessions in each of the main rows unless asked otherwise.
+pub const SEEDS: u64 = 16;
 
 /// What `reprise-benches eval --help` says.
 pub const USAGE: &str = "\
@@ -70,7 +74,7 @@ impl Options {
 
     /// Sessions in each of the main rows.
     fn main_seeds(&self) -> u64 {
-        self.seeds.unwrap_or(if self.quick { 2 } else { 16 })
+        self.seeds.unwrap_or(if self.quick { 2 } else { SEEDS })
     }
 }
 
@@ -114,9 +118,18 @@ fn eval(options: &Options) -> Result<()> {
             rows.flat_map(move |(r, row)| row.cases.iter().map(move |case| (s, r, case)))
         })
         .collect();
-    eprintln!("{} sessions", cases.len());
-    let outcomes: Vec<(usize, usize, Vec<Outcome>)> =
-        cases.par_iter().map(|&(s, r, case)| (s, r, case.run())).collect();
+    let done = AtomicUsize::new(0);
+    let outcomes: Vec<(usize, usize, Vec<Outcome>)> = cases
+        .par_iter()
+        .map(|&(s, r, case)| {
+            let outcomes = case.run();
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(50) {
+                eprintln!("{done} of {} sessions", cases.len());
+            }
+            (s, r, outcomes)
+        })
+        .collect();
     let simulated_s = from.elapsed().as_secs_f64();
 
     let tables = page::tables(&sections, &outcomes);

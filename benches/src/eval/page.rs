@@ -74,7 +74,11 @@ pub fn page(
     quick: bool,
 ) -> String {
     let mut out = String::from("# The segmenter held against known causes\n\n");
-    let command = if quick { "reprise-benches eval --quick" } else { "make eval" };
+    let command = match (quick, seeds == super::SEEDS) {
+        (true, _) => "reprise-benches eval --quick".to_owned(),
+        (false, true) => "make eval".to_owned(),
+        (false, false) => format!("reprise-benches eval --seeds {seeds}"),
+    };
     let _ = write!(
         out,
         "Made by `{command}` ({seeds} sessions in each of the main rows); do not edit. The same on every run: sessions are \

@@ -48,7 +48,7 @@ pub fn sections(seeds: u64, quick: bool) -> Vec<Section> {
     let half = seeds.div_ceil(2);
     vec![
         main(seeds),
-        false_alarms(if quick { 5 } else { 100 }),
+        false_alarms(if quick { 5 } else { (7 * seeds).min(100) }),
         alone(half),
         variety(seeds.div_ceil(if quick { 16 } else { 3 })),
         sizes(seeds.div_ceil(4)),
@@ -172,23 +172,26 @@ fn false_alarms(seeds: u64) -> Section {
 
 fn alone(seeds: u64) -> Section {
     let mut rows = Vec::new();
-    let logs = [
-        ("the whole log", None),
-        ("orders alone", Some(Only::Orders)),
-        ("comments alone", Some(Only::Comments)),
-        ("figures per minute alone", Some(Only::Minutes)),
+    let logs: [(&str, Option<Only>, fn(&mut Recipe)); 6] = [
+        ("the whole log", None, |_| {}),
+        ("the same without pins", None, |recipe| recipe.pins = false),
+        ("the same without giveaways", None, |recipe| recipe.confounders.giveaways = 0),
+        ("orders alone", Some(Only::Orders), |_| {}),
+        ("comments alone", Some(Only::Comments), |_| {}),
+        ("figures per minute alone", Some(Only::Minutes), |_| {}),
     ];
-    for (label, only) in logs {
+    for (label, only, change) in logs {
         for profile in Profile::ALL {
-            let mut cases = cases(profile, LARGE, seeds, &[Method::WHOLE], |_| {});
+            let mut cases = cases(profile, LARGE, seeds, &[Method::WHOLE], change);
             cases.iter_mut().for_each(|case| case.only = only);
             let group = format!("{}, {}", profile.as_str(), thousands(LARGE));
             rows.push(Row { label: label.to_owned(), group, cases });
         }
     }
     Section {
-        title: "One signal alone",
-        about: "The log holds nothing else: no pins, no viewers. Comments cannot tell what sold: pitches that fail are \
+        title: "Signals left out, or alone",
+        about: "What each part of the log is worth. Alone, a signal has neither pins nor viewers beside it. Giveaways by \
+                keyword are what shows the chat's lag best; comments cannot tell what sold, for pitches that fail are \
                 talked about too.",
         shown: Shown::Matrix,
         rows,
