@@ -22,7 +22,7 @@ use case::Outcome;
 pub const MOMENTS: usize = 10;
 
 /// Sessions in each of the main rows unless asked otherwise.
-pub const SEEDS: u64 = 16;
+pub const SEEDS: u64 = 12;
 
 /// What `reprise-benches eval --help` says.
 pub const USAGE: &str = "\
@@ -31,7 +31,7 @@ usage: reprise-benches eval [OPTIONS]
 Holds the segmenter against simulated sessions; use a release build.
 
   --quick         a few sessions of each kind
-  --seeds N       sessions in each of the main rows (default 16, quick 2)
+  --seeds N       sessions in each of the main rows (default 12, quick 2)
   --only WORD     only sections whose title holds the word; the page is printed, not written
   --each FILE     one line of figures for each session and method, as TSV
   --pitches FILE  one line for each of a session's best pitches and what was caught of it, as TSV
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn options_are_read() {
         let parse = |words: &[&str]| Options::parse(words.iter().map(|&word| word.to_owned()));
-        assert_eq!(parse(&[]).unwrap().unwrap().main_seeds(), 16);
+        assert_eq!(parse(&[]).unwrap().unwrap().main_seeds(), SEEDS);
         let quick = parse(&["--quick", "--only", "lag"]).unwrap().unwrap();
         assert_eq!((quick.main_seeds(), quick.only.as_deref()), (2, Some("lag")));
         assert_eq!(parse(&["--seeds", "7"]).unwrap().unwrap().main_seeds(), 7);

@@ -48,9 +48,9 @@ pub fn sections(seeds: u64, quick: bool) -> Vec<Section> {
     let half = seeds.div_ceil(2);
     vec![
         main(seeds),
-        false_alarms(if quick { 5 } else { (7 * seeds).min(100) }),
+        false_alarms(if quick { 5 } else { (9 * seeds).min(100) }),
         alone(half),
-        variety(seeds.div_ceil(if quick { 16 } else { 3 })),
+        variety(seeds.div_ceil(4)),
         sizes(seeds.div_ceil(4)),
     ]
 }
@@ -170,9 +170,12 @@ fn false_alarms(seeds: u64) -> Section {
     }
 }
 
+/// A log of which something is left out: name, what is left of it, what is changed.
+type Less = (&'static str, Option<Only>, fn(&mut Recipe));
+
 fn alone(seeds: u64) -> Section {
     let mut rows = Vec::new();
-    let logs: [(&str, Option<Only>, fn(&mut Recipe)); 6] = [
+    let logs: [Less; 6] = [
         ("the whole log", None, |_| {}),
         ("the same without pins", None, |recipe| recipe.pins = false),
         ("the same without giveaways", None, |recipe| recipe.confounders.giveaways = 0),
@@ -236,7 +239,7 @@ const CHANGES: [Change; 32] = [
     ("viewers go up and down by 80 %", Some(Part::Baseline), |r| r.swing = 0.8),
     ("six giveaways by keyword", Some(Part::Filters), |r| r.confounders.giveaways = 6),
     ("six giveaways by follow", Some(Part::Filters), |r| r.confounders.follow_giveaways = 6),
-    ("six giveaways, also at the same time", Some(Part::Filters), |r| {
+    ("six giveaways, two at a time", Some(Part::Filters), |r| {
         (r.confounders.giveaways, r.confounders.giveaways_overlap) = (6, true);
     }),
     ("40 payment batches", Some(Part::Filters), |r| r.confounders.batches = 40),
