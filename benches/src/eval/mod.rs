@@ -3,6 +3,7 @@
 mod baselines;
 mod case;
 mod elsewhere;
+mod lines;
 mod page;
 mod plan;
 mod summary;
@@ -10,6 +11,7 @@ mod summary;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -19,6 +21,9 @@ use case::Outcome;
 /// Moments of a session that count.
 pub const MOMENTS: usize = 10;
 
+/// Sessions in each of the main rows unless asked otherwise.
+pub const SEEDS: u64 = 12;
+
 /// What `reprise-benches eval --help` says.
 pub const USAGE: &str = "\
 usage: reprise-benches eval [OPTIONS]
@@ -26,7 +31,7 @@ usage: reprise-benches eval [OPTIONS]
 Holds the segmenter against simulated sessions; use a release build.
 
   --quick         a few sessions of each kind
-  --seeds N       sessions in each of the main rows (default 16, quick 2)
+  --seeds N       sessions in each of the main rows (default 12, quick 2)
   --only WORD     only sections whose title holds the word; the page is printed, not written
   --each FILE     one line of figures for each session and method, as TSV
   --pitches FILE  one line for each of a session's best pitches and what was caught of it, as TSV
@@ -69,7 +74,7 @@ impl Options {
 
     /// Sessions in each of the main rows.
     fn main_seeds(&self) -> u64 {
-        self.seeds.unwrap_or(if self.quick { 2 } else { 16 })
+        self.seeds.unwrap_or(if self.quick { 2 } else { SEEDS })
     }
 }
 
@@ -113,9 +118,18 @@ fn eval(options: &Options) -> Result<()> {
             rows.flat_map(move |(r, row)| row.cases.iter().map(move |case| (s, r, case)))
         })
         .collect();
-    eprintln!("{} sessions", cases.len());
-    let outcomes: Vec<(usize, usize, Vec<Outcome>)> =
-        cases.par_iter().map(|&(s, r, case)| (s, r, case.run())).collect();
+    let done = AtomicUsize::new(0);
+    let outcomes: Vec<(usize, usize, Vec<Outcome>)> = cases
+        .par_iter()
+        .map(|&(s, r, case)| {
+            let outcomes = case.run();
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(50) {
+                eprintln!("{done} of {} sessions", cases.len());
+            }
+            (s, r, outcomes)
+        })
+        .collect();
     let simulated_s = from.elapsed().as_secs_f64();
 
     let tables = page::tables(&sections, &outcomes);
@@ -126,10 +140,10 @@ fn eval(options: &Options) -> Result<()> {
         std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
     if let Some(path) = &options.each {
-        write(path, page::each(&sections, &outcomes))?;
+        write(path, lines::each(&sections, &outcomes))?;
     }
     if let Some(path) = &options.pitches {
-        write(path, page::pitches(&sections, &outcomes))?;
+        write(path, lines::pitches(&sections, &outcomes))?;
     }
     if options.only.is_none() {
         let results = options.results.clone().unwrap_or_else(|| root.join("benches/EVAL.md"));
@@ -153,7 +167,7 @@ mod tests {
     #[test]
     fn options_are_read() {
         let parse = |words: &[&str]| Options::parse(words.iter().map(|&word| word.to_owned()));
-        assert_eq!(parse(&[]).unwrap().unwrap().main_seeds(), 16);
+        assert_eq!(parse(&[]).unwrap().unwrap().main_seeds(), SEEDS);
         let quick = parse(&["--quick", "--only", "lag"]).unwrap().unwrap();
         assert_eq!((quick.main_seeds(), quick.only.as_deref()), (2, Some("lag")));
         assert_eq!(parse(&["--seeds", "7"]).unwrap().unwrap().main_seeds(), 7);

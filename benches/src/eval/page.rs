@@ -1,4 +1,4 @@
-//! The page with the figures: its tables, the same as JSON, and one line for each session.
+//! The page with the figures: its tables, and the same as JSON.
 
 use std::fmt::Write;
 
@@ -74,7 +74,11 @@ pub fn page(
     quick: bool,
 ) -> String {
     let mut out = String::from("# The segmenter held against known causes\n\n");
-    let command = if quick { "reprise-benches eval --quick" } else { "make eval" };
+    let command = match (quick, seeds == super::SEEDS) {
+        (true, _) => "reprise-benches eval --quick".to_owned(),
+        (false, true) => "make eval".to_owned(),
+        (false, false) => format!("reprise-benches eval --seeds {seeds}"),
+    };
     let _ = write!(
         out,
         "Made by `{command}` ({seeds} sessions in each of the main rows); do not edit. The same on every run: sessions are \
@@ -102,11 +106,15 @@ pub fn page(
     out
 }
 
-/// The same figures as JSON.
+/// The same figures as JSON, one a line.
 pub fn figures(tables: &[Table<'_>], elsewhere: Option<&Elsewhere>) -> Result<String> {
     let mut all: Vec<Figure> = tables.iter().flat_map(|table| table.figures.clone()).collect();
     all.extend(elsewhere.map(foreign_figures).unwrap_or_default());
-    Ok(serde_json::to_string_pretty(&rounded(serde_json::to_value(&all)?))? + "\n")
+    let mut lines = Vec::new();
+    for figure in &all {
+        lines.push(serde_json::to_string(&rounded(serde_json::to_value(figure)?))?);
+    }
+    Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
 /// Every number to three digits after the point.
@@ -121,82 +129,6 @@ fn rounded(value: serde_json::Value) -> serde_json::Value {
         Value::Object(map) => map.into_iter().map(|(k, v)| (k, rounded(v))).collect(),
         other => other,
     }
-}
-
-/// One line for each session and method.
-pub fn each(sections: &[Section], outcomes: &Outcomes) -> String {
-    let mut out = String::from(
-        "section\trow\tgroup\tseed\tlag_shape\tmethod\torders\tcaptured\tbest_possible\tprecision\tf1_at_3\tf1_at_5\tstart_error_s\tseconds\tconfident\tlag_s\tlag_true_s\tlag_confidence\tcomment_lag_s\tcomment_lag_true_s\tcomment_lag_confidence\n",
-    );
-    for (s, r, outcomes) in outcomes {
-        let (section, row) = (&sections[*s], &sections[*s].rows[*r]);
-        for outcome in outcomes {
-            let score = &outcome.score;
-            let lags = [outcome.lag, outcome.comment_lag].map(|lag| {
-                lag.map_or("\t\t".to_owned(), |lag| {
-                    format!("{:.1}\t{:.1}\t{:.2}", lag.found_s, lag.true_s, lag.confidence)
-                })
-            });
-            let _ = writeln!(
-                out,
-                "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{:.3}\t{:.3}\t{:.2}\t{:.2}\t{:.2}\t{:.1}\t{:.0}\t{}\t{}",
-                section.title,
-                row.label,
-                row.group,
-                outcome.seed,
-                outcome.lag_shape,
-                outcome.method.name(),
-                outcome.orders,
-                score.captured,
-                outcome.best_possible,
-                score.precision,
-                score.f1_at_3,
-                score.f1_at_5,
-                score.start_error_s,
-                score.seconds,
-                outcome.confident,
-                lags.join("\t"),
-            );
-        }
-    }
-    out
-}
-
-/// One line for each of the best pitches of each session, and what the segmenter caught of it.
-pub fn pitches(sections: &[Section], outcomes: &Outcomes) -> String {
-    let mut out = String::from(
-        "section\trow\tgroup\tseed\tproduct\tpin_s\tstart_s\tend_s\tflash_sale\tcaused_gmv\tshare_of_best\tcaught\tnearest_rank\tnearest_start_s\tnearest_end_s\n",
-    );
-    for (s, r, outcomes) in outcomes {
-        let (section, row) = (&sections[*s], &sections[*s].rows[*r]);
-        for outcome in outcomes.iter().filter(|outcome| outcome.method == Method::WHOLE) {
-            let total: f64 = outcome.pitches.iter().map(|(pitch, _)| pitch.caused_gmv).sum();
-            for (pitch, caught) in &outcome.pitches {
-                let away = |moment: &(f64, f64)| (moment.0 - pitch.start_s).abs();
-                let moments = outcome.moments.iter().enumerate();
-                let nearest = moments.min_by(|a, b| away(a.1).total_cmp(&away(b.1)));
-                let nearest = nearest.map_or("\t\t".to_owned(), |(i, (from, to))| {
-                    format!("{}\t{from:.0}\t{to:.0}", i + 1)
-                });
-                let _ = writeln!(
-                    out,
-                    "{}\t{}\t{}\t{}\t{}\t{:.0}\t{:.0}\t{:.0}\t{}\t{:.0}\t{:.3}\t{caught:.2}\t{nearest}",
-                    section.title,
-                    row.label,
-                    row.group,
-                    outcome.seed,
-                    pitch.product_id,
-                    pitch.pin_s,
-                    pitch.start_s,
-                    pitch.end_s,
-                    pitch.flash_sale,
-                    pitch.caused_gmv,
-                    pitch.caused_gmv / total.max(1e-9),
-                );
-            }
-        }
-    }
-    out
 }
 
 /// What is aimed at, and what was reached.

@@ -70,7 +70,7 @@ pub struct Lag {
     pub signal: Signal,
     /// From the host's words to the reaction.
     pub lag_s: MediaDuration,
-    /// 0 (a guess) to 1.
+    /// 0 (a guess) to 1: of orders, the chance that the true mean is at most 8 s away.
     pub confidence: f64,
     /// Where it comes from.
     pub from: LagSource,

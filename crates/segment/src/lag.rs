@@ -29,6 +29,14 @@ const ORDER_SPREAD: f64 = 0.6;
 const COARSE: usize = 3;
 const WEIGHTLESS_NATS: f64 = 40.0;
 
+/// A lag that is wrong by less puts no window beside its pitch, seconds; the confidence in the
+/// orders' lag is the chance of that.
+const NEAR_S: f64 = 8.0;
+
+/// How far the mean lag may be off because its spread has another shape than ours, as a share of it
+/// (log-normal, exponential and two-humped spreads in `benches/EVAL.md`).
+const SHAPE_DOUBT: f64 = 0.1;
+
 /// Giveaways with fewer entries say nothing about the lag.
 const ENTRIES_LEAST: usize = 15;
 
@@ -259,49 +267,80 @@ pub(crate) fn from_orders(witnesses: &[Witness<'_>], settings: &Settings, lags: 
         })
         .collect();
     let prior_react_s = (settings.order_lag_prior_s - delay_s).max(5.0);
-    let score_of = |&(delay_s, react_s): &(f64, f64)| {
+    let prior: Vec<f64> = grid
+        .iter()
+        .map(|(_, react_s)| -0.5 * ((react_s / prior_react_s).ln() / ORDER_SPREAD).powi(2))
+        .collect();
+    // What each half of the witnesses says about a lag. They come by the number of their orders, so
+    // that every other one makes halves of the same weight.
+    let halves_of = |&(delay_s, react_s): &(f64, f64)| {
         let kernel = Kernel::new(delay_s, react_s);
-        let off = (react_s / prior_react_s).ln() / ORDER_SPREAD;
-        let mut score = -0.5 * off * off;
         let responses: Vec<Vec<f64>> =
             LENGTHS.iter().map(|&length| kernel.of_window(length)).collect();
-        for (witness, tried) in witnesses.iter().zip(&heard) {
+        let mut halves = [0.0; 2];
+        for (i, (witness, tried)) in witnesses.iter().zip(&heard).enumerate() {
             let mut tried = tried.clone();
             for window in &mut tried {
                 let response = &responses[window.length];
                 window.score += witness.orders.fit(response, window.start, None).llr;
             }
-            score += total_evidence(&tried);
+            halves[i % 2] += total_evidence(&tried);
         }
-        score
+        halves
     };
     // Every third first. Between two that lie far below the best, nothing has any weight.
     let some: Vec<usize> = (0..grid.len()).filter(|i| i % COARSE == 0).collect();
-    let known: Vec<f64> = some.par_iter().map(|&i| score_of(&grid[i])).collect();
-    let least = known.iter().copied().fold(f64::NEG_INFINITY, f64::max) - WEIGHTLESS_NATS;
-    let scores: Vec<f64> = grid
+    let known: Vec<[f64; 2]> = some.par_iter().map(|&i| halves_of(&grid[i])).collect();
+    let whole = |k: usize| known[k][0] + known[k][1] + prior[k * COARSE];
+    let least = (0..known.len()).map(whole).fold(f64::NEG_INFINITY, f64::max) - WEIGHTLESS_NATS;
+    let halves: Vec<[f64; 2]> = grid
         .par_iter()
         .enumerate()
         .map(|(i, place)| {
-            let (left, right) = (known[i / COARSE], known.get(i / COARSE + 1).copied());
+            let left = i / COARSE;
             if i % COARSE == 0 {
-                left
-            } else if left < least && right.is_some_and(|right| right < least) {
-                f64::NEG_INFINITY
+                known[left]
+            } else if whole(left) < least && left + 1 < known.len() && whole(left + 1) < least {
+                [f64::NEG_INFINITY; 2]
             } else {
-                score_of(place)
+                halves_of(place)
             }
         })
         .collect();
-    let Some(mean) = posterior(&grid, &scores) else { return };
-    let flat = {
-        let prior: Vec<f64> = grid
-            .iter()
-            .map(|(_, r)| -0.5 * ((r / prior_react_s).ln() / ORDER_SPREAD).powi(2))
-            .collect();
-        posterior(&grid, &prior).map_or(1.0, |p| p.spread_s)
+    let of = |score: fn(&[f64; 2]) -> f64| {
+        let scores: Vec<f64> = halves.iter().zip(&prior).map(|(h, p)| score(h) + p).collect();
+        posterior(&grid, &scores)
     };
+    let (Some(mean), Some(first), Some(second)) = (of(|h| h[0] + h[1]), of(|h| h[0]), of(|h| h[1]))
+    else {
+        return;
+    };
+    let mean_s = mean.delay_s + mean.react_s;
+    let apart_s = 0.5 * (first.delay_s + first.react_s - second.delay_s - second.react_s);
+    let doubt_s =
+        ((1.5 * mean.spread_s).powi(2) + apart_s.powi(2) + (SHAPE_DOUBT * mean_s).powi(2)).sqrt();
     lags.orders = Kernel::new(mean.delay_s, mean.react_s);
     lags.orders_from = LagSource::Estimated;
-    lags.orders_confidence = (1.0 - mean.spread_s / flat.max(1e-9)).clamp(0.05, 0.95);
+    lags.orders_confidence = chance_within(NEAR_S, doubt_s).clamp(0.05, 0.95);
+}
+
+/// The chance that a normal error of this standard deviation is at most `reach`, both above 0.
+fn chance_within(reach: f64, deviation: f64) -> f64 {
+    // Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26 (error below 2e-7).
+    let x = reach / (deviation.max(1e-6) * std::f64::consts::SQRT_2);
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let series = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
+    1.0 - series.iter().fold(0.0, |sum, factor| (sum + factor) * t) * (-x * x).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chances_of_a_normal_error() {
+        for (deviation, chance) in [(8.0, 0.6827), (4.0, 0.9545), (16.0, 0.3829)] {
+            assert!((chance_within(8.0, deviation) - chance).abs() < 1e-4);
+        }
+    }
 }

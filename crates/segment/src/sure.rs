@@ -112,7 +112,7 @@ mod tests {
         let kernel = Kernel::new(8.0, 12.0);
         let base = vec![2.0; 5400];
         assert_eq!(wander(&events(|_| 2.0), &base, &kernel), 1.0);
-        let up_and_down = |second: usize| if second / 45 % 2 == 0 { 1.2 } else { 2.8 };
+        let up_and_down = |second: usize| if (second / 45).is_multiple_of(2) { 1.2 } else { 2.8 };
         assert!(wander(&events(up_and_down), &base, &kernel) > 3.0);
     }
 
