@@ -21,8 +21,8 @@ const SEVEN_TENTHS_SD: f64 = 1.0364;
 /// By how much a signal's sums over a whole reaction vary more than Poisson ones would, at least 1.
 ///
 /// Overdispersion from bin to bin does not tell: rates that wander within a minute look like
-/// reactions and hardly like noise. Only places below the median count, since pitches lift signals
-/// and do not lower them, so that a LIVE full of pitches is not taken for an unsteady one.
+/// reactions and hardly like noise. Only places below the base count, since pitches lift signals and
+/// do not lower them, so that a LIVE full of pitches is not taken for an unsteady one.
 pub(crate) fn wander(events: &[(usize, f64)], base: &[f64], kernel: &Kernel) -> f64 {
     let response = kernel.of_window(CALL_S);
     if base.len() <= response.len() {
@@ -43,14 +43,12 @@ pub(crate) fn wander(events: &[(usize, f64)], base: &[f64], kernel: &Kernel) -> 
             sum / square.sqrt().max(1e-12)
         })
         .collect();
-    deviations.sort_by(f64::total_cmp);
-    let middle = deviations.len() / 2;
-    if middle < PLACES_LEAST {
+    deviations.retain(|deviation| *deviation < 0.0);
+    deviations.sort_by(|a, b| b.total_cmp(a));
+    if deviations.len() < PLACES_LEAST {
         return 1.0;
     }
-    // The seven tenths of the lower half that are nearest to the median.
-    let low = deviations[middle] - deviations[middle - middle * 7 / 10];
-    (low / SEVEN_TENTHS_SD).powi(2).max(1.0)
+    (deviations[deviations.len() * 7 / 10] / SEVEN_TENTHS_SD).powi(2).max(1.0)
 }
 
 /// What of a cause's evidence is left, nats: each channel's share over what it wanders, and in the
