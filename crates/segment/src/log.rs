@@ -15,6 +15,9 @@ use crate::texts::Texts;
 /// A product pinned again within so many seconds is one pin.
 const REPEATED_PIN_S: f64 = 20.0;
 
+/// A giveaway whose end is not in the log ends after so long, seconds.
+const GIVEAWAY_MOST_S: f64 = 1800.0;
+
 /// One order, or one line of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
@@ -293,7 +296,8 @@ fn states_by_time(seen: &Observations, zero: WallTime) -> Vec<(f64, &Event)> {
 struct States {
     pin: Option<(f64, Option<usize>)>,
     flash: BTreeMap<Option<usize>, f64>,
-    giveaway: Option<Stretch>,
+    /// Those that are open, the one that opened first before the others.
+    giveaways: Vec<Stretch>,
     billboard: Option<(f64, String)>,
     rehearsal: Option<f64>,
 }
@@ -367,8 +371,10 @@ impl Reader<'_, '_> {
             EventKind::Giveaway { state, keyword, product_id, entry, .. } => match state {
                 Edge::Start => {
                     let product = self.product(product_id.as_ref());
-                    self.end_giveaway(states, at_s);
-                    states.giveaway = Some(Stretch {
+                    let lost = |open: &mut Stretch| at_s > open.start_s + GIVEAWAY_MOST_S;
+                    let lost: Vec<Stretch> = states.giveaways.extract_if(.., lost).collect();
+                    lost.into_iter().for_each(|giveaway| self.end_giveaway(giveaway, at_s));
+                    states.giveaways.push(Stretch {
                         start_s: at_s,
                         end_s: at_s,
                         product,
@@ -379,7 +385,15 @@ impl Reader<'_, '_> {
                         ),
                     });
                 }
-                Edge::End => self.end_giveaway(states, at_s),
+                Edge::End => {
+                    // Several may be on: the one with this keyword ends, else the oldest.
+                    let same = |open: &Stretch| keyword.is_some() && open.keyword == *keyword;
+                    let place = states.giveaways.iter().position(same).unwrap_or(0);
+                    if place < states.giveaways.len() {
+                        let giveaway = states.giveaways.remove(place);
+                        self.end_giveaway(giveaway, at_s);
+                    }
+                }
             },
             EventKind::Billboard { state, text } => {
                 if let Some((start_s, label)) = states.billboard.take() {
@@ -423,13 +437,11 @@ impl Reader<'_, '_> {
         });
     }
 
-    fn end_giveaway(&mut self, states: &mut States, at_s: f64) {
-        if let Some(mut giveaway) = states.giveaway.take() {
-            giveaway.end_s = at_s;
-            let label = giveaway.keyword.clone().unwrap_or_default();
-            self.mark(MarkKind::Giveaway, giveaway.start_s, at_s, &label);
-            self.log.giveaways.push(giveaway);
-        }
+    fn end_giveaway(&mut self, mut giveaway: Stretch, at_s: f64) {
+        giveaway.end_s = at_s.min(giveaway.start_s + GIVEAWAY_MOST_S);
+        let label = giveaway.keyword.clone().unwrap_or_default();
+        self.mark(MarkKind::Giveaway, giveaway.start_s, giveaway.end_s, &label);
+        self.log.giveaways.push(giveaway);
     }
 
     fn rehearsal(&mut self, start_s: f64, end_s: f64) {
@@ -449,7 +461,9 @@ impl Reader<'_, '_> {
         for (product, start_s) in std::mem::take(&mut states.flash) {
             self.flash(start_s, duration_s, product);
         }
-        self.end_giveaway(&mut states, duration_s);
+        for giveaway in std::mem::take(&mut states.giveaways) {
+            self.end_giveaway(giveaway, duration_s);
+        }
         if let Some((start_s, label)) = states.billboard.take() {
             self.mark(MarkKind::Billboard, start_s, duration_s, &label);
         }

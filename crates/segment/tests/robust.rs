@@ -281,6 +281,35 @@ fn giveaway_entries_are_no_reaction() {
 }
 
 #[test]
+fn giveaways_that_overlap_are_told_apart() {
+    let give = |state, when, keyword: Option<&str>| {
+        let kind = EventKind::Giveaway {
+            state,
+            keyword: keyword.map(str::to_owned),
+            entry: None,
+            product_id: None,
+            winners: None,
+        };
+        at(when, kind)
+    };
+    let events = [
+        give(Edge::Start, 100.0, Some("WIN")),
+        give(Edge::Start, 150.0, Some("GIFT")),
+        give(Edge::End, 200.0, Some("GIFT")),
+        give(Edge::End, 260.0, None),
+        give(Edge::Start, 400.0, Some("LOST")),
+    ];
+    let found = run(7200.0, &[], &events);
+    let giveaways: Vec<(f64, f64)> = found
+        .marks
+        .iter()
+        .filter(|mark| mark.kind == MarkKind::Giveaway)
+        .map(|mark| (mark.span.start.seconds(), mark.span.end.seconds()))
+        .collect();
+    assert_eq!(giveaways, [(100.0, 260.0), (150.0, 200.0), (400.0, 2200.0)]);
+}
+
+#[test]
 fn minutes_alone_give_coarse_moments() {
     let minute = |i: u32| {
         let value = if i == 20 { "500.00" } else { "20.00" };
