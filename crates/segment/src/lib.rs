@@ -4,11 +4,13 @@
 //! 0. `observations` folds the events as they are read into `seconds`, orders, comments with their
 //!    `texts`, and what lasts; `slip` finds a log whose clock is a time zone off.
 //! 1. `log` puts all of it on the recording's clock, `clean` takes out what is no reaction.
-//! 2. `series` counts per second, `robust` takes out like bots and raids; `words` tells reactions in the chat from chatter.
+//! 2. `series` counts per second, `robust` takes out like bots, raids and talk about giveaways; `words`
+//!    tells reactions in the chat from chatter.
 //! 3. `baseline` says what each signal would count without a pitch, following the viewers.
 //! 4. `lag` measures how late chat and orders answer.
 //! 5. `places` says where to look; `scan` and `find` search the windows that caused the reactions,
-//!    with the lag undone.
+//!    with the lag undone (`scenes`: where only the chat tells); `sure` holds what they found against
+//!    how much the signals wander by themselves.
 //! 6. `choose` and `report` cut the windows, weigh them and say why; `select` picks the set that is
 //!    worth most as a whole; `cause` says what each moment is most likely due to.
 //!

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use reprise_ingest::{
     EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
 };
-use reprise_media::{FileSource, probe};
+use reprise_media::{FileSource, probe, release_memory};
 use reprise_model::explanation::Explanation;
 use reprise_model::{MediaDuration, MediaTime, Result, Span, WallTime};
 use reprise_segment::{Input, Segmentation, Settings, explain, segment};
@@ -40,6 +40,8 @@ impl OpenSession {
             }
             None => EventLog::default(),
         };
+        // What parsing a long log took is given back before the search begins.
+        release_memory();
         let product_uses = log.observations.product_uses();
         Ok(Self { loaded, log, product_uses })
     }
