@@ -65,9 +65,9 @@ pub struct Considered {
     pub covers: bool,
     /// The products it is most likely about, best first.
     pub product_ids: Vec<String>,
-    /// Evidence of all signals, nats.
+    /// Evidence of all signals over what they do by themselves, nats.
     pub evidence_nats: f64,
-    /// The same of the orders alone.
+    /// Of it, that of the orders.
     pub evidence_in_orders_nats: f64,
     /// Its GMV, GPM, traffic and engagement, weighted, each a share of the session's best.
     pub worth: f64,
@@ -93,8 +93,7 @@ pub enum Answer {
         rank: u32,
         /// Whether its evidence reaches the threshold and its scene is not reported already.
         confident: bool,
-        /// Evidence of all signals, nats; of a chat alone, what is left where the busier of the
-        /// minutes around is taken for the usual.
+        /// Evidence of all signals over what they do by themselves, nats.
         evidence_nats: f64,
     },
     /// It belongs to the call of a moment that shows other seconds of it.
