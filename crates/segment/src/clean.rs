@@ -6,12 +6,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use reprise_model::{Currency, MediaTime};
 
 use crate::log::{Comment, Log};
+use crate::words::GREETING_S;
 
 /// A payment batch: at least so many orders, each within `BATCH_GAP_S` of the one before, of at
 /// least `BATCH_PRODUCTS` products. Viewers do not order three products in the same second.
 const BATCH_ORDERS: usize = 4;
 const BATCH_GAP_S: f64 = 0.6;
 const BATCH_PRODUCTS: usize = 3;
+
+/// A storm: one word, so often, for so long without a pause longer than `STORM_GAP_S`. Answers to a
+/// pitch come in several words, at every pitch, and are over sooner.
+const STORM_ENTRIES: usize = 40;
+const STORM_S: f64 = 60.0;
+const STORM_GAP_S: f64 = 10.0;
 
 /// Seconds after a giveaway's end in which its keyword still arrives.
 const GIVEAWAY_TAIL_S: f64 = 90.0;
@@ -143,6 +150,59 @@ impl Log<'_> {
         if !counted {
             self.note(found, "comments are giveaway entries and count as no reaction");
         }
+    }
+
+    /// Where the log names no giveaway, marks the comments that look like the entries of one: a
+    /// single word that is written in storms and hardly ever else.
+    pub fn find_storms(&mut self) {
+        if !self.giveaways.is_empty() {
+            return;
+        }
+        let mut counts = vec![0usize; self.texts.len()];
+        self.comments.iter().for_each(|comment| counts[comment.text as usize] += 1);
+        let texts = self.texts;
+        let mut times: BTreeMap<u32, Vec<f64>> = texts
+            .numbers()
+            .filter(|&text| {
+                let words = texts.text(text).split_whitespace().count();
+                counts[text as usize] >= STORM_ENTRIES && words == 1
+            })
+            .map(|text| (text, Vec::new()))
+            .collect();
+        for comment in &self.comments {
+            if let Some(times) = times.get_mut(&comment.text) {
+                times.push(comment.at_s());
+            }
+        }
+        let mut storms: Vec<(u32, f64, f64)> = Vec::new();
+        for (text, times) in times {
+            let runs: Vec<&[f64]> = times
+                .chunk_by(|a, b| b - a <= STORM_GAP_S)
+                // What comes in the first minutes are greetings.
+                .filter(|run| run[0] >= GREETING_S && run.len() >= STORM_ENTRIES)
+                .filter(|run| run[run.len() - 1] - run[0] >= STORM_S)
+                .collect();
+            let inside: usize = runs.iter().map(|run| run.len()).sum();
+            let lasts_s: f64 = runs.iter().map(|run| run[run.len() - 1] - run[0]).sum();
+            if inside as f64 >= 0.9 * times.len() as f64 && lasts_s <= 0.15 * self.last_s {
+                storms.extend(runs.iter().map(|run| (text, run[0], run[run.len() - 1])));
+            }
+        }
+        let mut found = 0;
+        for (text, start_s, end_s) in storms {
+            let first = self.comments.partition_point(|c| c.at_s() < start_s);
+            for comment in self.comments[first..].iter_mut().take_while(|c| c.at_s() <= end_s) {
+                if comment.text == text {
+                    comment.entry = true;
+                    found += 1;
+                }
+            }
+        }
+        self.note(
+            found,
+            "comments come in storms of one word, like giveaway entries, and count as no reaction; \
+             the log names no giveaway",
+        );
     }
 }
 

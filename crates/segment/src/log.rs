@@ -138,6 +138,9 @@ impl<'a> Log<'a> {
             log.find_batches();
         }
         log.find_entries(settings.without.confounders);
+        if !settings.without.confounders {
+            log.find_storms();
+        }
         log
     }
 

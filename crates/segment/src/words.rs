@@ -22,7 +22,7 @@ const LEAST: u32 = 4;
 const LEAST_WEIGHT: f64 = 0.03;
 
 /// Greetings: words that come almost only in the first so many seconds.
-const GREETING_S: f64 = 180.0;
+pub(crate) const GREETING_S: f64 = 180.0;
 const GREETING_SHARE: f64 = 0.6;
 
 /// Without words the length tells: a comment of at most so many letters is a reaction; a longer one

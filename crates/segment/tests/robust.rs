@@ -281,6 +281,16 @@ fn giveaway_entries_are_no_reaction() {
 }
 
 #[test]
+fn a_storm_of_one_word_is_no_reaction() {
+    let mut events: Vec<Event> =
+        (0..1800).step_by(4).map(|s| comment(f64::from(s), "nice one")).collect();
+    events.extend((0..600).map(|i| comment(912.0 + 0.15 * f64::from(i), "WIN")));
+    let found = run(1800.0, &[], &events);
+    assert!(found.moments.iter().all(|m| !m.confident), "{:?}", found.moments);
+    assert!(found.notes.iter().any(|note| note.starts_with("600 comments come in storms")));
+}
+
+#[test]
 fn giveaways_that_overlap_are_told_apart() {
     let give = |state, when, keyword: Option<&str>| {
         let kind = EventKind::Giveaway {
