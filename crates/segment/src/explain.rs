@@ -396,15 +396,7 @@ impl Place<'_> {
         let currency = series.currency.map_or_else(String::new, |c| c.to_string());
         let mut out = Vec::new();
         let mut add = |signal, unit: &str, observed: f64, expected: f64, span: (usize, usize)| {
-            out.push(Reason {
-                signal,
-                unit: unit.to_owned(),
-                observed: hundredth(observed),
-                expected: hundredth(expected),
-                ratio: (expected > 0.005).then(|| hundredth(observed / expected)),
-                seen_start: MediaTime::from_seconds(span.0 as f64),
-                seen_end: MediaTime::from_seconds(span.1 as f64),
-            });
+            out.push(report::reason(signal, unit, observed, expected, span));
         };
         for (signal, unit, values, span) in [
             (Signal::Gmv, currency.as_str(), &series.gmv, orders),

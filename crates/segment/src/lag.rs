@@ -4,7 +4,8 @@
 //! What the host does is logged at once; what viewers do comes after the player's delay and the
 //! time to react. Giveaway entries show the chat's lag directly: they begin and end so long after
 //! the giveaway does. The orders' lag is the one under which orders, chat, pins and flash sales
-//! agree best about where the pitches lie (the summed likelihood over all windows of all pins).
+//! agree best about where the pitches lie (the summed likelihood over all windows of all pins). Where
+//! no giveaway shows the chat's lag, it moves with the orders'.
 
 use rayon::prelude::*;
 use reprise_model::MediaDuration;

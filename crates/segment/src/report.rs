@@ -179,12 +179,23 @@ fn push(
     unit: &str,
     observed: f64,
     expected: f64,
-    (start, end): (usize, usize),
+    seen: (usize, usize),
 ) {
     if observed <= 0.0 || observed < REASON_RATIO * expected {
         return;
     }
-    out.push(Reason {
+    out.push(reason(signal, unit, observed, expected, seen));
+}
+
+/// What a signal did in the seconds `start..end`, rounded to hundredths.
+pub(crate) fn reason(
+    signal: Signal,
+    unit: &str,
+    observed: f64,
+    expected: f64,
+    (start, end): (usize, usize),
+) -> Reason {
+    Reason {
         signal,
         unit: unit.to_owned(),
         observed: hundredth(observed),
@@ -192,7 +203,7 @@ fn push(
         ratio: (expected > 0.005).then(|| hundredth(observed / expected)),
         seen_start: MediaTime::from_seconds(start as f64),
         seen_end: MediaTime::from_seconds(end as f64),
-    });
+    }
 }
 
 /// The seconds of the cause itself.
