@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reprise_model::bytes::stays_below;
 use reprise_model::{ByteSource, Error, Kind, Result};
 
 /// A file on this machine, opened once and read at any offset.
@@ -14,6 +15,7 @@ pub struct FileSource {
     file: File,
     length: u64,
     name: String,
+    path: PathBuf,
 }
 
 impl FileSource {
@@ -29,7 +31,7 @@ impl FileSource {
             return Err(Error::new(Kind::Usage, "is not a regular file").in_file(name));
         }
         let file = File::open(path).map_err(describe)?;
-        Ok(Arc::new(Self { file, length: metadata.len(), name }))
+        Ok(Arc::new(Self { file, length: metadata.len(), name, path: path.to_owned() }))
     }
 }
 
@@ -47,5 +49,23 @@ impl ByteSource for FileSource {
     }
     fn name(&self) -> &str {
         &self.name
+    }
+    fn beside(&self, relative: &str) -> io::Result<Arc<dyn ByteSource>> {
+        let refused = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
+        if !stays_below(relative) {
+            return Err(refused("names something that does not lie below"));
+        }
+        let folder = match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        // A link may lead out of the folder however plain its name is.
+        let folder = folder.canonicalize()?;
+        let path = folder.join(relative).canonicalize()?;
+        if !path.starts_with(&folder) {
+            return Err(refused("is a link to something that does not lie below"));
+        }
+        let opened = Self::open(&path).map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(opened)
     }
 }

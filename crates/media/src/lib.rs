@@ -4,9 +4,11 @@
 //! codecs are whitelisted ([`CONTAINERS`]). No type of libav's appears in a public signature.
 
 mod encode;
+mod excerpt;
 mod faststart;
 mod ffi;
 mod file;
+mod index;
 mod orientation;
 mod pictures;
 mod probe;

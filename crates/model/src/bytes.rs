@@ -1,6 +1,8 @@
 //! Where bytes come from: the one thing that media is read through.
 
 use std::io;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Random access to the bytes of one input. Implemented for files by `reprise-media`, for HTTP and
 /// S3 by `reprise-store`; media libraries are handed these and never a name.
@@ -22,9 +24,36 @@ pub trait ByteSource: Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Says that all of `range` will be read in order, so that a source over a network may fetch it
+    /// in large parts and never beyond it. Reads elsewhere are taken as single looks.
+    fn will_read(&self, range: Range<u64>) {
+        let _ = range;
+    }
+
+    /// Opens what lies beside this input or below that place, such as a segment of a playlist.
+    /// `relative` is plain text of path segments joined by `/`, none of them empty, `.` or `..`;
+    /// whoever implements this refuses all else once more.
+    ///
+    /// # Errors
+    /// `Unsupported` where this source has no neighbours, `InvalidInput` for a name that leaves the
+    /// place, else what the medium says.
+    fn beside(&self, relative: &str) -> io::Result<Arc<dyn ByteSource>> {
+        let _ = relative;
+        Err(io::Error::new(io::ErrorKind::Unsupported, "nothing lies beside this input"))
+    }
 }
 
-impl<T: ByteSource + ?Sized> ByteSource for std::sync::Arc<T> {
+/// Whether `relative` names something beside or below: segments joined by `/`, none empty, `.` or
+/// `..`, no scheme, no backslash, no control sign, no percent sign, at most 1,024 bytes.
+pub fn stays_below(relative: &str) -> bool {
+    !relative.is_empty()
+        && relative.len() <= 1024
+        && !relative.chars().any(|c| c.is_control() || matches!(c, '\\' | '%' | ':' | '?' | '#'))
+        && relative.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
+impl<T: ByteSource + ?Sized> ByteSource for Arc<T> {
     fn len(&self) -> u64 {
         (**self).len()
     }
@@ -34,18 +63,24 @@ impl<T: ByteSource + ?Sized> ByteSource for std::sync::Arc<T> {
     fn name(&self) -> &str {
         (**self).name()
     }
+    fn will_read(&self, range: Range<u64>) {
+        (**self).will_read(range);
+    }
+    fn beside(&self, relative: &str) -> io::Result<Arc<dyn ByteSource>> {
+        (**self).beside(relative)
+    }
 }
 
 /// Bytes that are already in memory, with the name that messages use.
 #[derive(Clone, Debug)]
 pub struct MemorySource {
     name: String,
-    bytes: std::sync::Arc<[u8]>,
+    bytes: Arc<[u8]>,
 }
 
 impl MemorySource {
     /// Wraps `bytes`.
-    pub fn new(name: impl Into<String>, bytes: impl Into<std::sync::Arc<[u8]>>) -> Self {
+    pub fn new(name: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Self {
         Self { name: name.into(), bytes: bytes.into() }
     }
 }
@@ -62,5 +97,33 @@ impl ByteSource for MemorySource {
     }
     fn name(&self) -> &str {
         &self.name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_below_stay_below() {
+        for good in ["a.ts", "media/hls/1080p/0.ts", "a b.mp4", "...ts"] {
+            assert!(stays_below(good), "{good}");
+        }
+        for bad in [
+            "",
+            "/a",
+            "a//b",
+            "../a",
+            "a/../b",
+            "./a",
+            "file:a",
+            "http://h/a",
+            "a%2e",
+            "a\\b",
+            "a\nb",
+            "a?b",
+        ] {
+            assert!(!stays_below(bad), "{bad}");
+        }
     }
 }

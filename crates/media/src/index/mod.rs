@@ -1,0 +1,61 @@
+//! Where in a recording a window's bytes lie: one file per container, each reading as little as its
+//! container allows. Nothing here decodes; what is found is checked by what is decoded.
+//!
+//! Every container answers the same questions ([`Locate`]) with an [`Excerpt`]: a short stream of
+//! its own kind that libav reads from first to last without seeking.
+//!
+//! Times are of the *file clock*: the container's own clock, continued where it jumps, wraps or
+//! starts anew, so that it only ever runs forward.
+
+use std::sync::Arc;
+
+use reprise_model::{ByteSource, MediaDuration, MediaTime, Result};
+
+use crate::excerpt::Excerpt;
+
+/// The bytes that hold a window.
+pub struct Located {
+    /// A stream that a demuxer of the container's kind reads without seeking; it begins with a key
+    /// picture at or before the window (or with the recording's first, where there is none).
+    pub excerpt: Excerpt,
+    /// From the excerpt's clock to the file clock.
+    pub clock: Clock,
+}
+
+/// From the clock that a demuxer sees in an excerpt to the file clock.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Clock {
+    /// From which byte of the excerpt on, in order, which shift holds; before the first: none.
+    pub shifts: Vec<(u64, MediaDuration)>,
+    /// What the sound is shifted by besides (MP4 edit lists shift each track for itself).
+    pub sound: MediaDuration,
+    /// After so long the container's clock begins again (MPEG-TS: 2^33 / 90000 s). Where it is
+    /// given, a time is taken `wrap` earlier or later if that lies nearer to `near`.
+    pub wrap: Option<MediaDuration>,
+    /// The file time where the excerpt begins, about.
+    pub near: MediaTime,
+}
+
+/// What every container's index answers. Implementations hold positions, never tables that grow
+/// with the recording beyond 16 bytes a minute, and read through the source they are handed.
+pub trait Locate {
+    /// The recording's first few seconds, with all that names its streams: at least the first two
+    /// key pictures where they lie within the first 8 MB, and at most about 2 MB else.
+    fn head(&self, source: &Arc<dyn ByteSource>) -> Result<Located>;
+
+    /// The window `from` to `to`: begins with the last key picture at or before `from`, ends when
+    /// pictures and sound have both reached `to`. Reads and holds at most 15 % and 100 kB more.
+    fn window(
+        &self,
+        source: &Arc<dyn ByteSource>,
+        from: MediaTime,
+        to: MediaTime,
+    ) -> Result<Located>;
+
+    /// Where the last picture (the last sound, where there are none) ends.
+    fn end(&self) -> MediaTime;
+
+    /// Where the container's clock jumps, wraps or begins anew: the file time, and by how much the
+    /// container's clock was off there.
+    fn jumps(&self) -> Vec<(MediaTime, MediaDuration)>;
+}
