@@ -11,8 +11,8 @@ use crate::faststart::faststart;
 use crate::ffi::encoder::{Encoder, PictureSettings};
 use crate::ffi::frame::{Frame, Packet};
 use crate::ffi::muxer::Muxer;
+use crate::media::{Media, VideoInfo};
 use crate::orientation::fitted;
-use crate::probe::{MediaInfo, VideoInfo};
 use crate::sound_track::{SoundTrack, collect};
 use crate::still::{Still, to_still};
 use crate::view::Observer;
@@ -90,11 +90,12 @@ pub struct EncodedClip {
 /// encoder is missing.
 pub fn encode_clip(
     source: Arc<dyn ByteSource>,
-    info: &MediaInfo,
+    media: &Media,
     request: &ClipRequest<'_>,
     observer: Option<&mut dyn Observer>,
     on_still: &mut dyn FnMut(Still),
 ) -> Result<EncodedClip> {
+    let info = &media.info;
     let video = info.require_video()?;
     let wanted = request.span.intersect(info.span());
     let rate = output_rate(video, request.settings.fps_max);
@@ -139,7 +140,7 @@ pub fn encode_clip(
         size: (0, 0),
     };
     let options = WindowOptions { span: window, size: Some(size), threads: 1 };
-    let stats = decode(source, info, &options, &mut job)?;
+    let stats = decode(&source, media, &options, &mut job)?;
     job.finish(stats).map_err(|error| error.in_file(info.name.clone()))
 }
 

@@ -106,6 +106,9 @@ macro_rules! flick_type {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if !serializer.is_human_readable() {
+                    return serializer.serialize_i64(self.0);
+                }
                 let micros = rescale(self.0, 1_000_000, FLICKS_PER_SECOND);
                 serializer.serialize_f64(micros as f64 / 1e6)
             }
@@ -113,6 +116,9 @@ macro_rules! flick_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if !deserializer.is_human_readable() {
+                    return i64::deserialize(deserializer).map(Self);
+                }
                 let seconds = f64::deserialize(deserializer)?;
                 if seconds.is_finite() && seconds.abs() < 1e10 {
                     Ok(Self::from_seconds(seconds))
