@@ -210,6 +210,19 @@ impl Frame {
         self.inner().sample_aspect_ratio
     }
 
+    /// Whether its light is coded for a display of high dynamic range: PQ or HLG (ITU-R BT.2100).
+    pub fn is_hdr(&self) -> bool {
+        use av::AVColorTransferCharacteristic as T;
+        matches!(self.inner().color_trc, T::AVCOL_TRC_SMPTE2084 | T::AVCOL_TRC_ARIB_STD_B67)
+    }
+
+    /// Whether it says which primaries and matrix its colours have.
+    pub fn has_colour(&self) -> bool {
+        use av::{AVColorPrimaries as P, AVColorSpace as S};
+        self.inner().color_primaries != P::AVCOL_PRI_UNSPECIFIED
+            && self.inner().colorspace != S::AVCOL_SPC_UNSPECIFIED
+    }
+
     /// Whether it holds two fields.
     pub fn is_interlaced(&self) -> bool {
         self.inner().interlaced_frame != 0
