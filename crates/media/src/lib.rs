@@ -8,13 +8,17 @@ mod excerpt;
 mod faststart;
 mod ffi;
 mod file;
+mod h264;
 mod index;
+mod mux;
 mod orientation;
 mod pictures;
 mod probe;
+mod smart;
 mod sound_track;
 mod sounds;
 mod still;
+mod verify;
 pub mod view;
 mod window;
 
@@ -22,6 +26,7 @@ pub use encode::{ClipRequest, EncodeSettings, EncodedClip, encode_clip};
 pub use file::FileSource;
 pub use orientation::Orientation;
 pub use probe::{AudioInfo, MediaInfo, UnusedStream, VideoInfo, probe};
+pub use smart::cut_clip;
 pub use still::{Still, still};
 pub use window::{WindowOptions, WindowStats, look, sound_format};
 
