@@ -31,7 +31,7 @@ fn twenty_random_cuts_are_exact_in_every_container() {
         let source = FileSource::open(&folder.join(container)).unwrap();
         let media = probe(source.clone()).unwrap();
         let span = Span::from_seconds(start, start + length);
-        let request = ClipRequest { span, settings: &settings, stills: &[] };
+        let request = ClipRequest { span, settings: &settings, stills: &[], damaged_packets: 0 };
         let clip = encode_clip(source, &media, &request, None, &mut |_| {}).unwrap();
         let path = out.path().join(format!("{index}.mp4"));
         std::fs::write(&path, &clip.mp4).unwrap();

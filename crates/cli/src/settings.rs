@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use reprise_checks::Policy;
 use reprise_model::{Error, Kind, Result};
 use reprise_segment::Settings;
-use reprise_transcode::{Profile, TrimSettings};
+use reprise_transcode::{Profile, TrimSettings, Verify};
 use reprise_worker::RunOptions;
 use serde::Deserialize;
 
@@ -25,6 +25,24 @@ pub struct PipelineArgs {
     /// Clips worked on at once; without it one a core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+}
+
+/// How much of a finished clip is decoded to verify it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum VerifyArg {
+    /// Its sound, and the seams or the key pictures; the rest is what the window's decode judged
+    Seams,
+    /// All of it
+    Full,
+}
+
+impl From<VerifyArg> for Verify {
+    fn from(argument: VerifyArg) -> Self {
+        match argument {
+            VerifyArg::Seams => Self::Seams,
+            VerifyArg::Full => Self::Full,
+        }
+    }
 }
 
 /// A settings file.

@@ -8,15 +8,19 @@ mod excerpt;
 mod faststart;
 mod ffi;
 mod file;
+mod h264;
 mod index;
 mod media;
+mod mux;
 mod orientation;
 mod packets;
 mod pictures;
 mod probe;
+mod smart;
 mod sound_track;
 mod sounds;
 mod still;
+mod verify;
 pub mod view;
 mod window;
 
@@ -25,6 +29,7 @@ pub use file::FileSource;
 pub use media::{AudioInfo, Media, MediaInfo, UnusedStream, VideoInfo};
 pub use orientation::Orientation;
 pub use probe::{probe, scan};
+pub use smart::cut_clip;
 pub use still::{Still, still};
 pub use window::{WindowOptions, WindowStats, look, sound_format};
 

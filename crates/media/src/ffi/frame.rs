@@ -19,9 +19,56 @@ impl Packet {
             Ok(Self(packet))
         }
     }
+    /// With a copy of `bytes`; stamps in whatever clock it will be muxed in.
+    pub fn from_bytes(
+        bytes: &[u8],
+        (pts, dts): (i64, i64),
+        duration: i64,
+        is_key: bool,
+    ) -> Result<Self> {
+        let packet = Self::new()?;
+        let size = i32::try_from(bytes.len())
+            .map_err(|_| Error::new(Kind::Limit, "a coded picture is larger than 2 GiB"))?;
+        // SAFETY: allocates `size` bytes and fills them; sets plain fields.
+        unsafe {
+            if av::av_new_packet(packet.0, size) < 0 {
+                return Err(Error::new(Kind::Limit, "out of memory"));
+            }
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), (*packet.0).data, bytes.len());
+            (*packet.0).pts = pts;
+            (*packet.0).dts = dts;
+            (*packet.0).duration = duration;
+            (*packet.0).flags = if is_key { av::AV_PKT_FLAG_KEY } else { 0 };
+        }
+        Ok(packet)
+    }
     /// For libav.
     pub fn as_ptr(&self) -> *mut av::AVPacket {
         self.0
+    }
+    /// Its coded bytes.
+    pub fn bytes(&self) -> &[u8] {
+        let packet = self.inner();
+        match usize::try_from(packet.size) {
+            // SAFETY: libav keeps `size` bytes there as long as the packet.
+            Ok(size) if size > 0 && !packet.data.is_null() => unsafe {
+                std::slice::from_raw_parts(packet.data, size)
+            },
+            _ => &[],
+        }
+    }
+    /// A new description of the stream that holds from this packet on.
+    pub fn new_description(&self) -> Option<&[u8]> {
+        let mut size = 0usize;
+        // SAFETY: the side data lives as long as the packet; its size is what libav says.
+        unsafe {
+            let data = av::av_packet_get_side_data(
+                self.0,
+                av::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA,
+                &mut size,
+            );
+            (!data.is_null() && size > 0).then(|| std::slice::from_raw_parts(data, size))
+        }
     }
     fn inner(&self) -> &av::AVPacket {
         // SAFETY: never null, ours alone.
@@ -34,6 +81,10 @@ impl Packet {
     /// Presentation time stamp, or the decoding one where there is none.
     pub fn stamp(&self) -> i64 {
         if self.inner().pts == super::NO_TIME { self.inner().dts } else { self.inner().pts }
+    }
+    /// Presentation time stamp; [`super::NO_TIME`] where there is none.
+    pub fn pts(&self) -> i64 {
+        self.inner().pts
     }
     /// Decoding time stamp.
     pub fn dts(&self) -> i64 {
@@ -181,6 +232,11 @@ impl Frame {
         MediaDuration::from_ticks(ticks.max(0), base.num, base.den)
     }
 
+    /// The presentation stamp of the packet it came from.
+    pub fn stamp(&self) -> i64 {
+        self.inner().pts
+    }
+
     /// Sets the presentation stamp, for an encoder.
     pub fn set_stamp(&mut self, stamp: i64) {
         // SAFETY: ours alone.
@@ -190,6 +246,12 @@ impl Frame {
             (*self.0).pict_type = av::AVPictureType::AV_PICTURE_TYPE_NONE;
             (*self.0).key_frame = 0;
         }
+    }
+
+    /// Asks an encoder for a key picture here.
+    pub fn want_key(&mut self) {
+        // SAFETY: ours alone.
+        unsafe { (*self.0).pict_type = av::AVPictureType::AV_PICTURE_TYPE_I };
     }
 
     /// Width and height in pixels.
