@@ -2,6 +2,7 @@
 //! in sync, index in front.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
@@ -76,10 +77,8 @@ pub struct EncodedClip {
     pub height: u32,
     /// Whether it has sound.
     pub has_audio: bool,
-    /// How much of it are the recording's own coded pictures.
-    pub copied: MediaDuration,
-    /// How much was encoded.
-    pub encoded: MediaDuration,
+    /// Which of its pictures, counted from 0, are the recording's own coded ones.
+    pub copied: Range<u64>,
     /// What was decided about copying, and why, for people.
     pub notes: Vec<String>,
     /// How the decoding went.
@@ -384,8 +383,7 @@ impl Job<'_, '_, '_> {
             width: self.size.0 as u32,
             height: self.size.1 as u32,
             has_audio: self.has_audio,
-            copied: MediaDuration::ZERO,
-            encoded: span.duration(),
+            copied: 0..0,
             notes: Vec::new(),
             stats,
         })

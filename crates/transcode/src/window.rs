@@ -169,14 +169,16 @@ pub fn run_window(
     };
     release_memory();
     notes.extend(clip.notes);
+    let ticks = i64::try_from(clip.copied.end - clip.copied.start).unwrap_or(0);
+    let copied = MediaDuration::from_ticks(ticks, clip.rate.1, clip.rate.0);
     Ok(WindowOutcome::Clip(Box::new(CutClip {
         mp4: clip.mp4,
         edge_pictures,
         cover,
         span: clip.span,
         pictures: clip.pictures,
-        copied: clip.copied,
-        encoded: clip.encoded,
+        copied,
+        encoded: clip.span.duration() - copied,
         notes,
         source,
         decoded,

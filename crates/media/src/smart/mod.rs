@@ -208,8 +208,7 @@ fn smart(
         width: layout.size.0,
         height: layout.size.1,
         has_audio,
-        copied: ticks(copied),
-        encoded: ticks(plan.count - copied),
+        copied: plan.kept.clone(),
         notes: vec![format!(
             "{copied} pictures copied; {} before and {} after them encoded",
             plan.kept.start,
