@@ -94,6 +94,17 @@ impl Packet {
     pub fn duration(&self) -> i64 {
         self.inner().duration
     }
+    /// What it carries.
+    #[cfg(test)]
+    pub fn bytes(&self) -> &[u8] {
+        let packet = self.inner();
+        let size = usize::try_from(packet.size).unwrap_or(0);
+        if packet.data.is_null() {
+            return &[];
+        }
+        // SAFETY: libav holds `size` bytes there as long as the packet lives unchanged.
+        unsafe { std::slice::from_raw_parts(packet.data, size) }
+    }
     /// Byte position in the file, or -1.
     pub fn position(&self) -> i64 {
         self.inner().pos

@@ -7,7 +7,17 @@
 //! Times are of the *file clock*: the container's own clock, continued where it jumps, wraps or
 //! starts anew, so that it only ever runs forward.
 
+pub(crate) mod flv;
+mod flv_tags;
 pub(crate) mod hls;
+mod locate;
+mod search;
+mod timeline;
+
+#[cfg(test)]
+mod tests_flv;
+#[cfg(test)]
+mod tests_support;
 
 use std::sync::Arc;
 
