@@ -7,6 +7,17 @@
 //! Times are of the *file clock*: the container's own clock, continued where it jumps, wraps or
 //! starts anew, so that it only ever runs forward.
 
+#[cfg(test)]
+mod compare;
+pub mod mp4;
+mod mp4_boxes;
+mod mp4_excerpt;
+mod mp4_tables;
+#[cfg(test)]
+mod mp4_tests;
+mod mp4_tracks;
+mod peek;
+
 use std::sync::Arc;
 
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result};
@@ -58,4 +69,14 @@ pub trait Locate {
     /// Where the container's clock jumps, wraps or begins anew: the file time, and by how much the
     /// container's clock was off there.
     fn jumps(&self) -> Vec<(MediaTime, MediaDuration)>;
+}
+
+/// Locates the head and three windows: for fuzzing.
+fn exercise(source: &Arc<dyn ByteSource>, index: &impl Locate) {
+    let end = index.end();
+    let _ = index.head(source);
+    for from in [MediaTime::ZERO, MediaTime::from_flicks(end.flicks() / 2), end] {
+        let _ = index.window(source, from, from + MediaDuration::from_millis(2000));
+    }
+    let _ = index.jumps();
 }
