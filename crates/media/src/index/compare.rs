@@ -187,6 +187,28 @@ pub fn packets(source: Arc<dyn ByteSource>, clock: &Clock) -> Vec<Read> {
     found
 }
 
+/// What the streams are, as far as pictures and sound depend on it: codec, picture size, pixel
+/// aspect, display matrix, sample rate, channels, language, and what decoders are set up with.
+pub fn streams(source: Arc<dyn ByteSource>) -> Vec<String> {
+    let input = Input::open(source).unwrap();
+    let mut all: Vec<String> = input
+        .streams()
+        .iter()
+        .filter(|s| !s.is_cover() && !s.parameters().codec_type.eq(&OTHER))
+        .map(|s| {
+            let p = s.parameters();
+            let (size, sound) = ((p.width, p.height), (p.sample_rate, p.ch_layout.nb_channels));
+            let (aspect, matrix) = (s.aspect(), s.display_matrix());
+            let (codec, language, extra) = (s.codec(), s.language(), p.extradata_size);
+            format!("{codec} {size:?} {sound:?} {aspect:?} {matrix:?} {language:?} {extra}")
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+const OTHER: av::AVMediaType = av::AVMediaType::AVMEDIA_TYPE_DATA;
+
 /// From an excerpt's clock to the file clock.
 fn apply(clock: &Clock, position: i64, at: MediaTime, is_video: bool) -> MediaTime {
     let position = u64::try_from(position).unwrap_or(0);

@@ -12,6 +12,8 @@ mod compare;
 pub mod mp4;
 mod mp4_boxes;
 mod mp4_excerpt;
+#[cfg(test)]
+mod mp4_long_tests;
 mod mp4_tables;
 #[cfg(test)]
 mod mp4_tests;
