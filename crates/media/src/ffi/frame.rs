@@ -126,6 +126,18 @@ impl Packet {
     pub fn is_corrupt(&self) -> bool {
         self.inner().flags & av::AV_PKT_FLAG_CORRUPT != 0
     }
+    /// Its bytes.
+    #[cfg(test)]
+    pub fn data(&self) -> &[u8] {
+        let packet = self.inner();
+        if packet.data.is_null() {
+            return &[];
+        }
+        // SAFETY: libav keeps `size` bytes there until the packet is released.
+        unsafe {
+            std::slice::from_raw_parts(packet.data, usize::try_from(packet.size).unwrap_or(0))
+        }
+    }
     /// Releases its bytes.
     pub fn clear(&mut self) {
         // SAFETY: ours alone.
