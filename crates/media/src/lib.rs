@@ -12,6 +12,8 @@ mod index;
 mod orientation;
 mod pictures;
 mod probe;
+pub mod remote;
+pub mod sandbox;
 mod sound_track;
 mod sounds;
 mod still;
