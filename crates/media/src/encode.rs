@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::faststart::faststart;
 use crate::ffi::encoder::{Encoder, PictureSettings};
 use crate::ffi::frame::{Frame, Packet};
 use crate::ffi::muxer::Muxer;
+use crate::media::{Media, VideoInfo};
 use crate::orientation::fitted;
-use crate::probe::{MediaInfo, VideoInfo};
 use crate::sound_track::{SoundTrack, collect};
 use crate::still::{Still, to_still};
 use crate::view::Observer;
@@ -24,7 +24,7 @@ use crate::window::{
 const MP4_LIMIT: usize = 512 << 20;
 
 /// How pictures and sound are coded. Read from a profile; unknown keys are errors.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodeSettings {
     /// Encoder of the pictures, as libav names it.
@@ -90,11 +90,12 @@ pub struct EncodedClip {
 /// encoder is missing.
 pub fn encode_clip(
     source: Arc<dyn ByteSource>,
-    info: &MediaInfo,
+    media: &Media,
     request: &ClipRequest<'_>,
     observer: Option<&mut dyn Observer>,
     on_still: &mut dyn FnMut(Still),
 ) -> Result<EncodedClip> {
+    let info = &media.info;
     let video = info.require_video()?;
     let wanted = request.span.intersect(info.span());
     let rate = output_rate(video, request.settings.fps_max);
@@ -139,7 +140,7 @@ pub fn encode_clip(
         size: (0, 0),
     };
     let options = WindowOptions { span: window, size: Some(size), threads: 1 };
-    let stats = decode(source, info, &options, &mut job)?;
+    let stats = decode(&source, media, &options, &mut job)?;
     job.finish(stats).map_err(|error| error.in_file(info.name.clone()))
 }
 

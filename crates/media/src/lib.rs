@@ -9,7 +9,9 @@ mod faststart;
 mod ffi;
 mod file;
 mod index;
+mod media;
 mod orientation;
+mod packets;
 mod pictures;
 mod probe;
 pub mod remote;
@@ -22,8 +24,9 @@ mod window;
 
 pub use encode::{ClipRequest, EncodeSettings, EncodedClip, encode_clip};
 pub use file::FileSource;
+pub use media::{AudioInfo, Media, MediaInfo, UnusedStream, VideoInfo};
 pub use orientation::Orientation;
-pub use probe::{AudioInfo, MediaInfo, UnusedStream, VideoInfo, probe};
+pub use probe::{probe, scan};
 pub use still::{Still, still};
 pub use window::{WindowOptions, WindowStats, look, sound_format};
 

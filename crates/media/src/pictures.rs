@@ -6,7 +6,7 @@ use crate::ffi::av;
 use crate::ffi::decoder::{Decoded, Decoder};
 use crate::ffi::filter::Filter;
 use crate::ffi::frame::Frame;
-use crate::probe::{MediaInfo, VideoInfo};
+use crate::media::VideoInfo;
 use crate::sounds::Sounds;
 use crate::window::{Sink, WindowOptions};
 
@@ -45,7 +45,6 @@ impl Pictures {
     /// Hands on what the decoder has; false where its first picture comes too late for the window.
     pub fn drain(
         &mut self,
-        info: &MediaInfo,
         span: Span,
         needs_earlier: bool,
         sounds: &mut Option<Sounds>,
@@ -55,7 +54,7 @@ impl Pictures {
         while let Decoded::Frame = self.decoder.receive(&mut frame)? {
             if !self.verified {
                 let base = self.decoder.time_base();
-                let at = frame.time(base).map(|at| info.time_of_file(at));
+                let at = frame.time(base);
                 let late = at.is_some_and(|at| at > span.start + self.video.picture_duration());
                 if late && needs_earlier {
                     return Ok(false);
@@ -65,7 +64,7 @@ impl Pictures {
                     sounds.release(sink)?;
                 }
             }
-            self.upright(frame, info, span, sink)?;
+            self.upright(frame, span, sink)?;
             if self.done {
                 break;
             }
@@ -74,18 +73,12 @@ impl Pictures {
         Ok(true)
     }
 
-    fn upright(
-        &mut self,
-        frame: Frame,
-        info: &MediaInfo,
-        span: Span,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
+    fn upright(&mut self, frame: Frame, span: Span, sink: &mut dyn Sink) -> Result<()> {
         let base = self.decoder.time_base();
         let Some(chain) = self.chain(&frame) else {
             let at = frame.time(base);
             let length = frame.duration(base);
-            return self.place(frame, at.map(|at| info.time_of_file(at)), length, span, sink);
+            return self.place(frame, at, length, span, sink);
         };
         let shape = (frame.size(), frame.format());
         if self.filter.as_ref().is_none_or(|f| (f.1, f.2) != shape) {
@@ -101,7 +94,7 @@ impl Pictures {
             }
         }
         for (out, base) in ready {
-            let at = out.time(base).map(|at| info.time_of_file(at));
+            let at = out.time(base);
             let length = out.duration(base);
             self.place(out, at, length, span, sink)?;
         }

@@ -11,19 +11,21 @@ use std::sync::Arc;
 
 use reprise_checks::{Evidence, EvidenceCollector, Policy};
 use reprise_media::{
-    ClipRequest, EncodeSettings, MediaInfo, Still, WindowOptions, WindowStats, encode_clip, look,
-    probe, release_memory, still,
+    ClipRequest, EncodeSettings, Media, MediaInfo, Still, WindowOptions, WindowStats, encode_clip,
+    look, release_memory, scan, still,
 };
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::cover::{jpeg, pick_cover};
 use crate::trim::{Avoid, TrimInput, TrimRefusal, TrimSettings, trim};
 
 /// What a window's job is given besides the bytes. Times are on the recording's own line.
+#[derive(Clone, Copy, Serialize)]
 pub struct WindowRequest<'a> {
     /// The recording, as it was measured.
-    pub info: &'a MediaInfo,
+    pub media: &'a Media,
     /// The moment; the clip itself where `exact`.
     pub moment: Span,
     /// Cut exactly the moment and search nothing: looks and encodes in one pass.
@@ -39,6 +41,7 @@ pub struct WindowRequest<'a> {
 }
 
 /// What became of a window.
+#[derive(Serialize, Deserialize)]
 pub enum WindowOutcome {
     /// A clip.
     Clip(Box<CutClip>),
@@ -46,13 +49,17 @@ pub enum WindowOutcome {
     Nothing(TrimRefusal),
 }
 
-/// A clip and its evidence.
+/// A clip and its evidence. Between processes its files go beside it.
+#[derive(Serialize, Deserialize)]
 pub struct CutClip {
     /// The file.
+    #[serde(skip)]
     pub mp4: Vec<u8>,
     /// The first and the last picture: name and JPEG.
+    #[serde(skip)]
     pub edge_pictures: Vec<(String, Vec<u8>)>,
     /// The cover, JPEG.
+    #[serde(skip)]
     pub cover: Option<Vec<u8>>,
     /// What it shows, exactly.
     pub span: Span,
@@ -69,9 +76,12 @@ pub struct CutClip {
 }
 
 /// A clip's file, decoded once.
+#[derive(Serialize, Deserialize)]
 pub struct Decoded {
     /// What it is.
     pub info: MediaInfo,
+    /// The same, with what finds its pictures.
+    pub media: Media,
     /// What it shows.
     pub evidence: Evidence,
     /// Packets that could not be decoded.
@@ -91,10 +101,10 @@ pub fn run_window(
         (request.moment, Vec::new(), None)
     } else {
         let reach = MediaDuration::from_seconds(request.trim.reach_s);
-        let window = request.moment.widened(reach).intersect(request.info.span());
+        let window = request.moment.widened(reach).intersect(request.media.info.span());
         let mut collector = EvidenceCollector::new();
         let options = WindowOptions { span: window, size: None, threads: 1 };
-        look(Arc::clone(&source), request.info, &options, &mut collector)?;
+        look(Arc::clone(&source), request.media, &options, &mut collector)?;
         let evidence = collector.finish();
         release_memory();
         let found = trim(&TrimInput {
@@ -115,7 +125,7 @@ pub fn run_window(
         Some(evidence) => pick_cover(evidence, span),
         None => span.start + MediaDuration::from_seconds(span.seconds() / 3.0),
     };
-    let fps = request.info.video.as_ref().map_or(30.0, |video| video.fps());
+    let fps = request.media.info.video.as_ref().map_or(30.0, |video| video.fps());
     let last_at = span.end - MediaDuration::from_seconds(1.6 / fps.max(1.0));
     let stills = [span.start, cover_at, last_at];
     let clip_request = ClipRequest { span, settings: request.encode, stills: &stills };
@@ -123,14 +133,14 @@ pub fn run_window(
     let mut keep = |picture: Still| pictures.push(jpeg(&picture));
     let (clip, source) = match seen {
         Some(evidence) => {
-            let clip = encode_clip(source, request.info, &clip_request, None, &mut keep)?;
+            let clip = encode_clip(source, request.media, &clip_request, None, &mut keep)?;
             let evidence = evidence.within(clip.span);
             (clip, evidence)
         }
         None => {
             let mut collector = EvidenceCollector::new();
             let clip =
-                encode_clip(source, request.info, &clip_request, Some(&mut collector), &mut keep)?;
+                encode_clip(source, request.media, &clip_request, Some(&mut collector), &mut keep)?;
             (clip, collector.finish())
         }
     };
@@ -158,29 +168,26 @@ pub fn run_window(
 /// Decodes a whole file once.
 ///
 /// # Errors
-/// As [`probe`] and [`look`].
+/// As [`scan`] and [`look`].
 pub fn decode_clip(source: Arc<dyn ByteSource>) -> Result<Decoded> {
-    let info = probe(Arc::clone(&source))?;
-    decode_measured(source, info)
-}
-
-fn decode_measured(source: Arc<dyn ByteSource>, info: MediaInfo) -> Result<Decoded> {
+    let media = scan(Arc::clone(&source))?;
+    let info = media.info.clone();
     let mut collector = EvidenceCollector::new();
     let mut damaged_packets = 0;
     // Sound may outlast the pictures by part of a coded frame.
     let span = Span::new(MediaTime::ZERO, info.span().end + MediaDuration::from_millis(50));
     if !info.span().is_empty() {
         let options = WindowOptions { span, size: None, threads: 1 };
-        damaged_packets = look(source, &info, &options, &mut collector)?.damaged_packets;
+        damaged_packets = look(source, &media, &options, &mut collector)?.damaged_packets;
     }
-    Ok(Decoded { info, evidence: collector.finish(), damaged_packets })
+    Ok(Decoded { info, media, evidence: collector.finish(), damaged_packets })
 }
 
 /// A picture of a file as JPEG, for evidence.
 ///
 /// # Errors
 /// As [`still`].
-pub fn picture_at(source: Arc<dyn ByteSource>, info: &MediaInfo, at: MediaTime) -> Result<Vec<u8>> {
-    let picture: Still = still(source, info, at)?;
+pub fn picture_at(source: Arc<dyn ByteSource>, media: &Media, at: MediaTime) -> Result<Vec<u8>> {
+    let picture: Still = still(source, media, at)?;
     jpeg(&picture)
 }

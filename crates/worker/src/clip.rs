@@ -136,7 +136,7 @@ impl ClipContext<'_> {
             .map(|avoid| Avoid { span: shifted(avoid.span, -offset), ..avoid.clone() })
             .collect();
         let request = WindowRequest {
-            info: &file.info,
+            media: &file.media,
             moment: local,
             exact: false,
             avoid: &local_avoid,
@@ -348,7 +348,7 @@ impl ClipContext<'_> {
 pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
     let info = &cut.decoded.info;
     let video = info.video.as_ref();
-    let in_file = file.info.span_in_file(cut.span);
+    let in_file = file.media.info.span_in_file(cut.span);
     Clip {
         clip_id: String::new(),
         session_id: None,
@@ -413,7 +413,7 @@ pub fn clip_facts<'a>(
 
 /// What the rules are told of the recording that a clip was cut from; its times are the file's.
 pub fn source_facts<'a>(file: &'a crate::OpenRecording, cut: &'a CutClip) -> SourceFacts<'a> {
-    let video = file.info.video.as_ref();
+    let video = file.media.info.video.as_ref();
     SourceFacts {
         name: &file.uri,
         digest: &file.digest,
@@ -421,7 +421,7 @@ pub fn source_facts<'a>(file: &'a crate::OpenRecording, cut: &'a CutClip) -> Sou
         height: video.map_or(0, |video| video.height),
         span: cut.span,
         evidence: Some(&cut.source),
-        has_audio: file.info.audio.is_some(),
+        has_audio: file.media.info.audio.is_some(),
     }
 }
 
@@ -483,7 +483,7 @@ fn failure_pictures(verdicts: &mut [Verdict], cut: &CutClip) -> Result<Vec<(Stri
                     (evidence.clip_end_s - evidence.clip_start_s).flicks() / 2,
                 );
             let name = format!("{}-{}.jpg", verdict.rule, pictures.len() + 1);
-            let picture = picture_at(source.clone(), &cut.decoded.info, middle)?;
+            let picture = picture_at(source.clone(), &cut.decoded.media, middle)?;
             evidence.picture = Some(format!("evidence/{name}"));
             pictures.push((name, picture));
         }

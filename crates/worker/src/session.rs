@@ -90,7 +90,7 @@ impl OpenSession {
                 Some(stated) => stated,
                 None => {
                     let file = resolve(&self.loaded.base, &entry.uri).into_file()?;
-                    probe(FileSource::open(&file)?)?.duration
+                    probe(FileSource::open(&file)?)?.info.duration
                 }
             };
             let (uri, started_at) = (entry.uri.clone(), entry.started_at);

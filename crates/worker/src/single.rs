@@ -46,7 +46,7 @@ pub struct CutResult {
 pub async fn cut(request: CutRequest, options: RunOptions) -> Result<Vec<Result<CutResult>>> {
     let name = request.recording.display().to_string();
     let file = Arc::new(OpenRecording::open(&request.recording, &name)?);
-    file.info.require_video()?;
+    file.media.info.require_video()?;
     std::fs::create_dir_all(&request.out)
         .map_err(|error| Error::io(request.out.display().to_string(), error))?;
     let stem = request.recording.file_stem().map_or("clip".into(), |s| s.to_string_lossy());
@@ -85,7 +85,7 @@ fn cut_one(
     options: &RunOptions,
 ) -> Result<(Clip, Vec<u8>, Option<Vec<u8>>)> {
     let request = WindowRequest {
-        info: &file.info,
+        media: &file.media,
         moment: span,
         exact: true,
         avoid: &[],
@@ -161,7 +161,7 @@ pub struct CheckResult {
 pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult> {
     let source = FileSource::open(&request.clip)?;
     let decoded = decode_clip(source)?;
-    let Decoded { info, evidence, damaged_packets } = decoded;
+    let Decoded { info, evidence, damaged_packets, .. } = decoded;
     let video = info.video.as_ref();
     let mut session = request.session.as_deref().map(OpenSession::open).transpose()?;
     let original = match &request.source {
@@ -171,7 +171,7 @@ pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult
     let zero = match (&mut session, &original) {
         (Some(session), Some(original)) => {
             let (zero, offset) = session_clock(session, original)?;
-            session.align(zero, offset + original.file.info.duration);
+            session.align(zero, offset + original.file.media.info.duration);
             Some((zero, offset))
         }
         _ => None,
@@ -226,22 +226,22 @@ impl Original {
     fn open(path: &Path, at: MediaTime, length: MediaDuration) -> Result<Self> {
         let file = OpenRecording::open(path, &path.display().to_string())?;
         let span = Span::new(at, at + length);
-        let whole = file.info.span();
+        let whole = file.media.info.span();
         if span.intersect(whole).is_empty() {
             return Err(Error::new(
                 Kind::Usage,
-                format!("is {} long, so no clip starts at {at}", file.info.duration),
+                format!("is {} long, so no clip starts at {at}", file.media.info.duration),
             )
             .in_file(file.uri));
         }
         let mut collector = EvidenceCollector::new();
         let options = WindowOptions { span: span.intersect(whole), size: None, threads: 1 };
-        look(Arc::clone(&file.source), &file.info, &options, &mut collector)?;
+        look(Arc::clone(&file.source), &file.media, &options, &mut collector)?;
         Ok(Self { span, evidence: collector.finish(), file })
     }
 
     fn facts(&self) -> SourceFacts<'_> {
-        let video = self.file.info.video.as_ref();
+        let video = self.file.media.info.video.as_ref();
         SourceFacts {
             name: &self.file.uri,
             digest: &self.file.digest,
@@ -249,7 +249,7 @@ impl Original {
             height: video.map_or(0, |video| video.height),
             span: self.span,
             evidence: Some(&self.evidence),
-            has_audio: self.file.info.audio.is_some(),
+            has_audio: self.file.media.info.audio.is_some(),
         }
     }
 }
@@ -275,7 +275,7 @@ fn session_clock(
     let timeline = Timeline::build(&[MeasuredPart {
         uri: entry.uri.clone(),
         started_at: first,
-        duration: original.file.info.duration,
+        duration: original.file.media.info.duration,
     }])?;
     Ok((timeline.zero, entry.started_at.since(first)))
 }

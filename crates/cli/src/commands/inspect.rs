@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reprise_checks::Policy;
-use reprise_media::{FileSource, MediaInfo, probe};
+use reprise_media::{FileSource, MediaInfo, scan};
 use reprise_model::outcome::{Fault, FaultKind};
 use reprise_model::{Result, Span};
 use reprise_transcode::decode_clip;
@@ -38,7 +38,7 @@ struct Document {
 
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let source = FileSource::open(&args.recording)?;
-    let info = probe(source.clone())?;
+    let info = scan(source.clone())?.info;
     let decode = args.decode || info.duration.seconds() <= DECODED_MAX_S;
     let mut document = Document { info, decoded: decode, damaged_packets: 0 };
     if decode {

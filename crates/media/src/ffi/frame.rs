@@ -55,6 +55,11 @@ impl Packet {
     pub fn is_discarded(&self) -> bool {
         self.inner().flags & av::AV_PKT_FLAG_DISCARD != 0
     }
+    /// Marks it as not to be shown.
+    pub fn discard(&mut self) {
+        // SAFETY: ours alone.
+        unsafe { (*self.0).flags |= av::AV_PKT_FLAG_DISCARD };
+    }
     /// Whether the container says it is damaged.
     pub fn is_corrupt(&self) -> bool {
         self.inner().flags & av::AV_PKT_FLAG_CORRUPT != 0
@@ -71,6 +76,20 @@ impl Packet {
             av::av_packet_rescale_ts(self.0, from, to);
             (*self.0).stream_index = stream as i32;
             (*self.0).pos = -1;
+        }
+    }
+    /// Moves its stamps from the clock of its stream to flicks: `map` gives each stamp its time.
+    pub fn restamp(&mut self, base: av::AVRational, mut map: impl FnMut(MediaTime) -> MediaTime) {
+        // SAFETY: ours alone.
+        unsafe {
+            for stamp in [&mut (*self.0).dts, &mut (*self.0).pts] {
+                *stamp = time(*stamp, base).map_or(super::NO_TIME, |at| {
+                    let at = map(at);
+                    (at - MediaTime::ZERO).flicks()
+                });
+            }
+            let ticks = (*self.0).duration.max(0);
+            (*self.0).duration = MediaDuration::from_ticks(ticks, base.num, base.den).flicks();
         }
     }
     /// Sets the duration where the encoder left none.

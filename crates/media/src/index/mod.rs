@@ -7,11 +7,36 @@
 //! Times are of the *file clock*: the container's own clock, continued where it jumps, wraps or
 //! starts anew, so that it only ever runs forward.
 
+pub(crate) mod hls;
+
 use std::sync::Arc;
 
-use reprise_model::{ByteSource, MediaDuration, MediaTime, Result};
+use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::excerpt::Excerpt;
+
+/// Where a recording's windows lie, by its container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Index {
+    /// libav seeks for itself; the key pictures came from reading all of it: time on the file's own
+    /// clock, byte position.
+    Whole { keys: Vec<(MediaTime, u64)> },
+}
+
+impl Index {
+    /// The index of a recording's container; `None` where all of it must be read.
+    pub fn open(_source: &Arc<dyn ByteSource>) -> Result<Option<Self>> {
+        Ok(None)
+    }
+
+    /// What answers for the container.
+    pub fn locate(&self) -> Result<&dyn Locate> {
+        match self {
+            Self::Whole { .. } => Err(Error::new(Kind::Bug, "a recording without an index")),
+        }
+    }
+}
 
 /// The bytes that hold a window.
 pub struct Located {
@@ -34,6 +59,8 @@ pub struct Clock {
     pub wrap: Option<MediaDuration>,
     /// The file time where the excerpt begins, about.
     pub near: MediaTime,
+    /// Pictures before this file time are decoded but not shown (MP4 edit lists).
+    pub shown_from: Option<MediaTime>,
 }
 
 /// What every container's index answers. Implementations hold positions, never tables that grow

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use reprise_model::bytes::stays_below;
 use reprise_model::{ByteSource, Error, Kind, Result};
 
 use super::wire::{self, FromChild, MAX_READ, MAX_REQUEST, ToChild};
@@ -272,6 +273,10 @@ impl ByteSource for RemoteSource {
     }
 
     fn beside(&self, relative: &str) -> io::Result<Arc<dyn ByteSource>> {
+        if !stays_below(relative) {
+            let why = "names something that does not lie below";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let question = FromChild::Beside { handle: self.handle, name: relative.to_owned() };
         match self.link.ask(&question)? {
             (ToChild::Opened { handle, length, name }, _) => {
@@ -325,7 +330,7 @@ pub enum Misbehaviour {
 /// Does it. Only `Lie` returns: the error to answer with.
 pub fn misbehave(how: Misbehaviour, source: &Arc<dyn ByteSource>) -> Error {
     let mut buffer = [0u8; 16];
-    let mut raw = || io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+    let raw = || io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     match how {
         Misbehaviour::Crash => crate::ffi::process::crash(),
         Misbehaviour::Abort => std::process::abort(),
@@ -354,8 +359,9 @@ pub fn misbehave(how: Misbehaviour, source: &Arc<dyn ByteSource>) -> Error {
             let _ = raw().and_then(|mut socket| wire::send(&mut socket, &boast, &[]));
         }
         Misbehaviour::Trespass => {
-            let _ = source.beside("../../../../../../etc/passwd");
-            let _ = source.beside("/etc/passwd");
+            let name = "../../../../../../etc/passwd".to_owned();
+            let wish = FromChild::Beside { handle: 0, name };
+            let _ = raw().and_then(|mut socket| wire::send(&mut socket, &wish, &[]));
         }
         Misbehaviour::Guess => {
             let guess = FromChild::Read { handle: 4_000, offset: 0, length: 10 };

@@ -39,16 +39,6 @@ pub struct Program {
     pub arguments: Vec<String>,
 }
 
-/// What one request may take.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ChildLimits {
-    /// A child that reads nothing new for so long hangs. Every 256 KiB of the source that it reads
-    /// for the first time start it anew; waiting for the source does not count.
-    pub patience: Duration,
-    /// CPU time, all threads together.
-    pub cpu: Duration,
-}
-
 /// What a child answered.
 #[derive(Debug)]
 pub struct Reply {
@@ -140,6 +130,10 @@ impl Child {
 
     /// Has a request done with the bytes of `source`. After an error the child is no good any more.
     ///
+    /// A child that reads nothing new for `patience` hangs, and so does one that takes twice as much
+    /// CPU time. Every 256 KiB of the source that it reads for the first time start both anew;
+    /// waiting for the source does not count.
+    ///
     /// # Errors
     /// `Malformed` where the child crashes or breaks the protocol, `Limit` where it hangs or takes
     /// more memory or CPU time than it may. The errors of the work itself are in the answer.
@@ -147,12 +141,12 @@ impl Child {
         &mut self,
         request: &[u8],
         source: &Arc<dyn ByteSource>,
-        limits: ChildLimits,
+        patience: Duration,
     ) -> Result<Reply> {
         if request.len() > MAX_REQUEST {
             return Err(Error::new(Kind::Limit, "has too large an index").in_file(source.name()));
         }
-        self.allow_cpu(limits.cpu);
+        self.allow_cpu(patience * 2);
         let mut service = Service {
             open: BTreeMap::from([(0, Opened { source: Arc::clone(source), reached: 0 })]),
             next: 1,
@@ -164,9 +158,9 @@ impl Child {
             length: source.len(),
             name: source.name().to_owned(),
         };
-        let mut deadline = Deadline::new(limits.patience);
+        let mut deadline = Deadline::new(patience);
         let done = self
-            .set_write_limit(limits.patience)
+            .set_write_limit(patience)
             .and_then(|()| wire::send(&mut &self.socket, &message, &[request]))
             .map_err(Broken::from)
             .and_then(|()| self.attend(&mut service, &mut deadline));
@@ -219,9 +213,12 @@ impl Child {
             deadline.until += begun.elapsed();
             if service.gets_on() {
                 deadline.restart();
+                self.allow_cpu(deadline.patience * 2);
             }
             if let Some(answer) = answer {
-                wire::send(&mut &self.socket, &answer, &[&buffer])?;
+                wire::send(&mut &self.socket, &answer, &[&buffer]).map_err(|error| {
+                    if is_timeout(&error) { Broken::Hangs(deadline.patience) } else { error.into() }
+                })?;
             }
         }
     }
@@ -446,9 +443,11 @@ impl Service {
             }
             FromChild::Beside { handle, name } => {
                 let opened = self.open.get(&handle).ok_or_else(|| unknown(handle))?;
-                let found = if !stays_below(&name) {
-                    Err(io::Error::new(io::ErrorKind::InvalidInput, "does not lie below"))
-                } else if self.open.len() >= MAX_OPEN {
+                // An honest child has refused such names itself.
+                if !stays_below(&name) {
+                    return Err("it wants a file that does not lie below".to_owned());
+                }
+                let found = if self.open.len() >= MAX_OPEN {
                     Err(io::Error::other("too many parts are open at once"))
                 } else {
                     opened.source.beside(&name)

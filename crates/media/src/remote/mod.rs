@@ -6,4 +6,4 @@ mod host;
 pub mod wire;
 
 pub use guest::{Misbehaviour, misbehave, serve};
-pub use host::{Child, ChildLimits, Program, Reply};
+pub use host::{Child, Program, Reply};
