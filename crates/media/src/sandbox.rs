@@ -73,17 +73,12 @@ fn no_path() -> std::result::Result<landlock::RulesetStatus, landlock::RulesetEr
 fn filters() -> std::result::Result<[BpfProgram; 2], seccompiler::BackendError> {
     let bits = |argument: u8, mask: u64, value: u64| {
         let op = SeccompCmpOp::MaskedEq(mask);
-        let condition =
-            SeccompCondition::new(argument, SeccompCmpArgLen::Qword, op, value & mask)?;
+        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, op, value & mask)?;
         SeccompRule::new(vec![condition])
     };
     let equal = |argument: u8, value: u64| {
-        let condition = SeccompCondition::new(
-            argument,
-            SeccompCmpArgLen::Dword,
-            SeccompCmpOp::Eq,
-            value,
-        )?;
+        let condition =
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?;
         SeccompRule::new(vec![condition])
     };
     let own = u64::from(std::process::id());

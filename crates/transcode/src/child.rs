@@ -117,7 +117,9 @@ pub fn serve_child(memory_bytes: u64, may_misbehave: bool) -> Result<()> {
         };
         match wire::encode(&answer) {
             Ok(body) => (body, files),
-            Err(error) => (wire::encode(&Err::<Answer, _>(error)).unwrap_or_default(), Files::new()),
+            Err(error) => {
+                (wire::encode(&Err::<Answer, _>(error)).unwrap_or_default(), Files::new())
+            }
         }
     })
 }

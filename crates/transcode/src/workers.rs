@@ -18,9 +18,7 @@ use reprise_model::{ByteSource, Error, Kind, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::child::{Answer, Request, evidence_of};
-use crate::window::{
-    Decoded, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window,
-};
+use crate::window::{Decoded, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window};
 
 /// Children that are kept though nothing is to do.
 const MAX_IDLE: usize = 64;
@@ -211,8 +209,8 @@ impl Pool {
         let patience = Duration::from_secs_f64(patience.clamp(0.01, 86_400.0));
         let reply = child.call(&body, source, patience).map_err(|error| named(error, window))?;
         self.put(key, child);
-        let mut answer: Result<Answer> = wire::decode(&reply.body)
-            .unwrap_or_else(|_| Err(wrong_answer(source)));
+        let mut answer: Result<Answer> =
+            wire::decode(&reply.body).unwrap_or_else(|_| Err(wrong_answer(source)));
         if let Err(error) = &mut answer
             && error.kind == Kind::Io
             && !reply.source_failed

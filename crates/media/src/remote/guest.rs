@@ -174,10 +174,8 @@ impl Link {
     }
 
     fn answer(&self, body: &[u8], blobs: &[Vec<u8>]) -> io::Result<()> {
-        let message = FromChild::Answer {
-            body: body.len(),
-            blobs: blobs.iter().map(Vec::len).collect(),
-        };
+        let message =
+            FromChild::Answer { body: body.len(), blobs: blobs.iter().map(Vec::len).collect() };
         let bytes: Vec<&[u8]> =
             std::iter::once(body).chain(blobs.iter().map(Vec::as_slice)).collect();
         wire::send(&mut self.line().output, &message, &bytes)

@@ -104,7 +104,8 @@ impl Child {
         }
         let mut child = Self { process, socket, layers: Layers::default(), last_words };
         let mut deadline = Deadline::new(START_LIMIT);
-        let first = wire::receive::<FromChild>(&mut Timed { child: &child, deadline: &mut deadline });
+        let first =
+            wire::receive::<FromChild>(&mut Timed { child: &child, deadline: &mut deadline });
         match first {
             Ok(Some(FromChild::Ready(layers))) => child.layers = layers,
             Ok(Some(FromChild::Unable(error))) => return Err(error),
@@ -202,7 +203,8 @@ impl Child {
                         })
                     };
                     let body = take(body)?;
-                    let blobs = blobs.into_iter().map(take).collect::<std::result::Result<_, _>>()?;
+                    let blobs =
+                        blobs.into_iter().map(take).collect::<std::result::Result<_, _>>()?;
                     return Ok((body, blobs));
                 }
                 FromChild::Ready(_) | FromChild::Unable(_) => {
