@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ffi::encoder::{Encoder, PictureSettings};
 use crate::ffi::frame::{Frame, Packet};
@@ -21,7 +21,7 @@ use crate::view::Observer;
 use crate::window::{Sink, SoundRun, WindowOptions, WindowStats, decode, show_picture};
 
 /// How pictures and sound are coded. Read from a profile; unknown keys are errors.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodeSettings {
     /// Encoder of the pictures, as libav names it.

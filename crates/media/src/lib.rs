@@ -16,6 +16,8 @@ mod orientation;
 mod packets;
 mod pictures;
 mod probe;
+pub mod remote;
+pub mod sandbox;
 mod smart;
 mod sound_track;
 mod sounds;

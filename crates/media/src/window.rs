@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reprise_model::clip::ByteRange;
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::ffi::decoder::Decoder;
 use crate::ffi::frame::{Frame, Packet};
@@ -31,7 +32,7 @@ pub struct WindowOptions {
 }
 
 /// How a window's decoding went.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WindowStats {
     /// Pictures handed out.
     pub pictures: u64,

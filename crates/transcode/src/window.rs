@@ -17,11 +17,13 @@ use reprise_media::{
 };
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::cover::{jpeg, pick_cover};
 use crate::trim::{Avoid, TrimInput, TrimRefusal, TrimSettings, trim};
 
 /// What a window's job is given besides the bytes. Times are on the recording's own line.
+#[derive(Clone, Copy, Serialize)]
 pub struct WindowRequest<'a> {
     /// The recording, as it was measured.
     pub media: &'a Media,
@@ -42,7 +44,7 @@ pub struct WindowRequest<'a> {
 }
 
 /// How much of a finished file is decoded to verify it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verify {
     /// Its sound, and of its pictures the seams where they were copied, the key pictures where
     /// they were encoded. The others are those that the window's evidence is of.
@@ -53,6 +55,7 @@ pub enum Verify {
 }
 
 /// What became of a window.
+#[derive(Serialize, Deserialize)]
 pub enum WindowOutcome {
     /// A clip.
     Clip(Box<CutClip>),
@@ -60,13 +63,17 @@ pub enum WindowOutcome {
     Nothing(TrimRefusal),
 }
 
-/// A clip and its evidence.
+/// A clip and its evidence. Between processes its files go beside it.
+#[derive(Serialize, Deserialize)]
 pub struct CutClip {
     /// The file.
+    #[serde(skip, default = "empty")]
     pub mp4: Arc<[u8]>,
     /// The first and the last picture: name and JPEG.
+    #[serde(skip)]
     pub edge_pictures: Vec<(String, Vec<u8>)>,
     /// The cover, JPEG.
+    #[serde(skip)]
     pub cover: Option<Vec<u8>>,
     /// What it shows, exactly.
     pub span: Span,
@@ -86,7 +93,13 @@ pub struct CutClip {
     pub stats: WindowStats,
 }
 
+/// No file yet.
+pub(crate) fn empty() -> Arc<[u8]> {
+    Arc::from([])
+}
+
 /// What a clip's file is and shows.
+#[derive(Serialize, Deserialize)]
 pub struct Decoded {
     /// What it is.
     pub info: MediaInfo,

@@ -16,7 +16,7 @@ use reprise_model::session::Product;
 use reprise_model::{Grade, MediaDuration, Outcome, Result, RuleId, Span, Tier, Verdict};
 use reprise_publish::{ClipFiles, ClipFolder, SessionFolder};
 use reprise_transcode::{
-    Avoid, CutClip, TrimRefusal, Verify, WindowOutcome, WindowRequest, picture_at, run_window,
+    Avoid, CutClip, MediaWorkers, TrimRefusal, Verify, WindowOutcome, WindowRequest,
 };
 use serde::{Deserialize, Serialize};
 
@@ -145,7 +145,7 @@ impl ClipContext<'_> {
             encode: &self.options.profile.settings,
             verify: self.options.verify,
         };
-        let cut = match run_window(Arc::clone(&file.source), &request)? {
+        let cut = match self.options.workers.run_window(Arc::clone(&file.source), &request)? {
             WindowOutcome::Nothing(mut refusal) => {
                 refusal.time = refusal.time.map(|time| time + offset);
                 return Ok(ClipOutcome::Nothing(refusal));
@@ -162,7 +162,8 @@ impl ClipContext<'_> {
         let shipped = clip.grade != Grade::Rejected;
         let mut evidence = cut.edge_pictures.clone();
         if !shipped && self.options.keep_rejected {
-            evidence.extend(failure_pictures(&mut clip.verdicts, &cut)?);
+            let workers = &self.options.workers;
+            evidence.extend(failure_pictures(&mut clip.verdicts, &cut, workers)?);
         }
         if shipped || self.options.keep_rejected {
             let folder = if shipped { ClipFolder::Shipped } else { ClipFolder::Rejected };
@@ -473,7 +474,11 @@ fn avoid_rehearsal(span: Span) -> Avoid {
 }
 
 /// Pictures of what failed, named in the verdicts' evidence.
-fn failure_pictures(verdicts: &mut [Verdict], cut: &CutClip) -> Result<Vec<(String, Vec<u8>)>> {
+fn failure_pictures(
+    verdicts: &mut [Verdict],
+    cut: &CutClip,
+    workers: &MediaWorkers,
+) -> Result<Vec<(String, Vec<u8>)>> {
     let source = Arc::new(MemorySource::new("clip.mp4", cut.mp4.clone()));
     let mut pictures = Vec::new();
     for verdict in verdicts.iter_mut().filter(|v| v.verdict == Outcome::Fail) {
@@ -489,7 +494,7 @@ fn failure_pictures(verdicts: &mut [Verdict], cut: &CutClip) -> Result<Vec<(Stri
                     (evidence.clip_end_s - evidence.clip_start_s).flicks() / 2,
                 );
             let name = format!("{}-{}.jpg", verdict.rule, pictures.len() + 1);
-            let picture = picture_at(source.clone(), &cut.decoded.media, middle)?;
+            let picture = workers.picture_at(source.clone(), &cut.decoded.media, middle)?;
             evidence.picture = Some(format!("evidence/{name}"));
             pictures.push((name, picture));
         }

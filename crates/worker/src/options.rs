@@ -5,9 +5,9 @@ use std::sync::Arc;
 use reprise_checks::Policy;
 use reprise_model::Result;
 use reprise_segment::Settings;
-use reprise_transcode::{Profile, TrimSettings, Verify};
+use reprise_transcode::{MediaWorkers, Profile, TrimSettings, Verify};
 
-/// Settings of a run; all but `jobs` are part of its key.
+/// Settings of a run; all but `jobs` and `workers` are part of its key.
 #[derive(Clone)]
 pub struct RunOptions {
     /// Thresholds and tiers.
@@ -24,6 +24,9 @@ pub struct RunOptions {
     pub keep_rejected: bool,
     /// Windows worked on at once, from 1. More is faster up to the cores, at about 200 MB each.
     pub jobs: usize,
+    /// Who opens, decodes and encodes. Default this process itself; the command line gives
+    /// children that are shut in.
+    pub workers: MediaWorkers,
     /// Told what happens; must not block.
     pub progress: ProgressSink,
 }
@@ -45,6 +48,7 @@ impl RunOptions {
             verify: Verify::default(),
             keep_rejected: false,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: MediaWorkers::in_process(),
             progress: Arc::new(|_| {}),
         })
     }

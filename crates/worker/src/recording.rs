@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reprise_ingest::{MeasuredPart, Timeline, resolve};
-use reprise_media::{FileSource, Media, probe};
+use reprise_media::{FileSource, Media};
 use reprise_model::outcome::{Fault, RecordingSummary};
 use reprise_model::session::RecordingEntry;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
+use reprise_transcode::MediaWorkers;
 
 use crate::digest::of_source;
 
@@ -28,9 +29,9 @@ impl OpenRecording {
     ///
     /// # Errors
     /// Where it is missing, unreadable or no recording.
-    pub fn open(path: &Path, uri: &str) -> Result<Self> {
+    pub fn open(path: &Path, uri: &str, workers: &MediaWorkers) -> Result<Self> {
         let source = FileSource::open(path)?;
-        let media = probe(source.clone())?;
+        let media = workers.probe(source.clone())?;
         let digest = of_source(source.as_ref())?;
         Ok(Self { uri: uri.to_owned(), source, media, digest })
     }
@@ -51,12 +52,12 @@ impl Recordings {
     ///
     /// # Errors
     /// As [`OpenRecording::open`] and [`Timeline::build`].
-    pub fn open(base: &Path, entries: &[RecordingEntry]) -> Result<Self> {
+    pub fn open(base: &Path, entries: &[RecordingEntry], workers: &MediaWorkers) -> Result<Self> {
         let mut files = Vec::new();
         let mut parts = Vec::new();
         for entry in entries {
             let path = resolve(base, &entry.uri).into_file()?;
-            let file = OpenRecording::open(&path, &entry.uri)?;
+            let file = OpenRecording::open(&path, &entry.uri, workers)?;
             file.media.info.require_video()?;
             parts.push(MeasuredPart {
                 uri: entry.uri.clone(),

@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reprise_checks::{
-    ClipFacts, Evidence, EvidenceCollector, SessionFacts, SourceFacts, check as check_rules, grade,
-};
+use reprise_checks::{ClipFacts, Evidence, SessionFacts, SourceFacts, check as check_rules, grade};
 use reprise_ingest::{MeasuredPart, Timeline};
-use reprise_media::{FileSource, WindowOptions, look};
+use reprise_media::FileSource;
 use reprise_model::clip::Clip;
 use reprise_model::{Error, Grade, Kind, MediaDuration, MediaTime, Result, RuleId, Span, Verdict};
-use reprise_transcode::{Decoded, WindowOutcome, WindowRequest, decode_clip, run_window};
+use reprise_transcode::{Decoded, MediaWorkers, WindowOutcome, WindowRequest};
 use serde::Serialize;
 
 use crate::clip::{bare_clip, clip_facts, source_facts};
@@ -45,7 +43,7 @@ pub struct CutResult {
 /// Where the recording cannot be opened; a window's own error is in its place in the list.
 pub async fn cut(request: CutRequest, options: RunOptions) -> Result<Vec<Result<CutResult>>> {
     let name = request.recording.display().to_string();
-    let file = Arc::new(OpenRecording::open(&request.recording, &name)?);
+    let file = Arc::new(OpenRecording::open(&request.recording, &name, &options.workers)?);
     file.media.info.require_video()?;
     std::fs::create_dir_all(&request.out)
         .map_err(|error| Error::io(request.out.display().to_string(), error))?;
@@ -94,7 +92,7 @@ fn cut_one(
         encode: &options.profile.settings,
         verify: options.verify,
     };
-    let cut = match run_window(Arc::clone(&file.source), &request)? {
+    let cut = match options.workers.run_window(Arc::clone(&file.source), &request)? {
         WindowOutcome::Clip(cut) => cut,
         WindowOutcome::Nothing(refusal) => return Err(Error::new(Kind::Bug, refusal.detail)),
     };
@@ -161,12 +159,12 @@ pub struct CheckResult {
 /// Where a file cannot be read. A verdict is no error.
 pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult> {
     let source = FileSource::open(&request.clip)?;
-    let decoded = decode_clip(source)?;
+    let decoded = options.workers.decode_clip(source)?;
     let Decoded { info, evidence, damaged_packets, .. } = decoded;
     let video = info.video.as_ref();
     let mut session = request.session.as_deref().map(OpenSession::open).transpose()?;
     let original = match &request.source {
-        Some((path, at)) => Some(Original::open(path, *at, info.duration)?),
+        Some((path, at)) => Some(Original::open(path, *at, info.duration, &options.workers)?),
         None => None,
     };
     let zero = match (&mut session, &original) {
@@ -224,8 +222,13 @@ struct Original {
 }
 
 impl Original {
-    fn open(path: &Path, at: MediaTime, length: MediaDuration) -> Result<Self> {
-        let file = OpenRecording::open(path, &path.display().to_string())?;
+    fn open(
+        path: &Path,
+        at: MediaTime,
+        length: MediaDuration,
+        workers: &MediaWorkers,
+    ) -> Result<Self> {
+        let file = OpenRecording::open(path, &path.display().to_string(), workers)?;
         let span = Span::new(at, at + length);
         let whole = file.media.info.span();
         if span.intersect(whole).is_empty() {
@@ -235,10 +238,9 @@ impl Original {
             )
             .in_file(file.uri));
         }
-        let mut collector = EvidenceCollector::new();
-        let options = WindowOptions { span: span.intersect(whole), size: None, threads: 1 };
-        look(Arc::clone(&file.source), &file.media, &options, &mut collector)?;
-        Ok(Self { span, evidence: collector.finish(), file })
+        let shown = span.intersect(whole);
+        let evidence = workers.look(Arc::clone(&file.source), &file.media, shown)?;
+        Ok(Self { span, evidence, file })
     }
 
     fn facts(&self) -> SourceFacts<'_> {

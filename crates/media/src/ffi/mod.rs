@@ -12,6 +12,7 @@ pub mod frame;
 pub mod input;
 pub mod io;
 pub mod muxer;
+pub mod process;
 pub mod resampler;
 
 use std::ffi::{CStr, CString, c_int};
