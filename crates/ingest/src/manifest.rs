@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use reprise_model::bytes::without_secrets;
 use reprise_model::session::{EventsEntry, FileOr, Product, RecordingEntry};
 use reprise_model::session::{SellingPoint, SessionManifest};
 use reprise_model::{Error, Kind, Result};
@@ -46,7 +47,7 @@ pub enum Location {
 }
 
 impl Location {
-    /// The path of a file.
+    /// The path of a file, for what is read from this machine only: logs, product lists, pictures.
     ///
     /// # Errors
     /// [`Kind::Unsupported`] for a URL.
@@ -54,8 +55,8 @@ impl Location {
         match self {
             Self::File(path) => Ok(path),
             Self::Remote(url) => {
-                let message = "cannot be read over the network yet; download the file first and \
-                               name its path";
+                let message = "is read from this machine only; download the file first and name \
+                               its path";
                 Err(Error::new(Kind::Unsupported, message).in_file(without_secrets(&url)))
             }
         }
@@ -154,19 +155,6 @@ fn read_text(path: &Path) -> Result<String> {
             let message = "is not UTF-8 text";
             Err(Error::new(Kind::Malformed, message).in_file(name()).at_line(line as u64))
         }
-    }
-}
-
-/// A URL as messages may show it: no user, no password, no query.
-fn without_secrets(url: &str) -> String {
-    let bare = url.split(['?', '#']).next().unwrap_or_default();
-    match bare.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => bare.to_owned(),
     }
 }
 
