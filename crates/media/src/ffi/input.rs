@@ -50,6 +50,22 @@ impl Input {
     /// `Unsupported` where it is no recording of a known kind, `Malformed` where it is damaged
     /// beyond reading, `Io` where the source fails.
     pub fn open(source: Arc<dyn ByteSource>) -> Result<Self> {
+        let mut input = Self::open_header(source)?;
+        // SAFETY: an opened context.
+        let code = unsafe { av::avformat_find_stream_info(input.context, std::ptr::null_mut()) };
+        input.check_io()?;
+        if code < 0 {
+            return Err(input.error(Kind::Malformed, "its streams cannot be read", code));
+        }
+        Ok(input)
+    }
+
+    /// Opens `source` and takes its header's word for what the streams are; enough for a file that
+    /// we wrote.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_header(source: Arc<dyn ByteSource>) -> Result<Self> {
         super::initialise();
         let name = source.name().to_owned();
         let named = |e: Error| e.in_file(name.clone());
@@ -112,14 +128,7 @@ impl Input {
             }
             context
         };
-        let mut input = Self { context, io, name, format };
-        // SAFETY: an opened context.
-        let code = unsafe { av::avformat_find_stream_info(input.context, std::ptr::null_mut()) };
-        input.check_io()?;
-        if code < 0 {
-            return Err(input.error(Kind::Malformed, "its streams cannot be read", code));
-        }
-        Ok(input)
+        Ok(Self { context, io, name, format })
     }
 
     /// What messages call the recording.
