@@ -9,6 +9,7 @@ use crate::ffi::decoder::Decoder;
 use crate::ffi::frame::{Frame, Packet};
 use crate::ffi::input::Input;
 use crate::ffi::time;
+use crate::h264;
 use crate::pictures::Pictures;
 use crate::probe::MediaInfo;
 use crate::sounds::Sounds;
@@ -39,6 +40,8 @@ pub struct WindowStats {
     pub pictures: u64,
     /// Packets that could not be decoded.
     pub damaged_packets: u64,
+    /// Pictures of H.264 that nothing after them looks behind (IDR), in order.
+    pub idr: Vec<MediaTime>,
     /// Bytes of the source that were read.
     pub byte_ranges: Vec<ByteRange>,
 }
@@ -133,6 +136,13 @@ pub(crate) fn decode(
         .at_time(options.span.start))
 }
 
+/// Whether a packet of H.264 holds an IDR picture.
+fn has_idr(packet: &Packet, framing: h264::Framing) -> bool {
+    packet.is_key()
+        && h264::units(packet.bytes(), framing)
+            .is_some_and(|units| units.iter().any(|unit| h264::kind(unit) == h264::unit::IDR))
+}
+
 struct Window<'a> {
     input: Input,
     info: &'a MediaInfo,
@@ -193,6 +203,13 @@ impl<'a> Window<'a> {
             }
         }
         let first = self.info.keys.first().map(|k| k.0);
+        let framing = match &self.info.video {
+            Some(video) if video.codec == "h264" => {
+                let stream = self.input.stream(video.stream)?;
+                h264::described(stream.description()).map(|(framing, _)| framing)
+            }
+            _ => None,
+        };
         let needs_earlier = key.is_some() && !from_first_byte;
         let mut packet = Packet::new()?;
         let mut stats = WindowStats::default();
@@ -225,6 +242,9 @@ impl<'a> Window<'a> {
                         break;
                     }
                     continue;
+                }
+                if let Some(at) = at.filter(|_| framing.is_some_and(|f| has_idr(&packet, f))) {
+                    stats.idr.push(self.info.time_of_file(at));
                 }
                 pictures.decoder.send(Some(&packet))?;
                 if !pictures.drain(self.info, self.span, needs_earlier, &mut self.sounds, sink)? {
