@@ -125,7 +125,7 @@ impl Finished {
     /// `Bug`, with what is wrong.
     pub fn open(mp4: &Arc<[u8]>, rate: (i32, i32), count: u64) -> Result<Self> {
         let source = MemorySource::new("the finished clip", Arc::clone(mp4));
-        let mut input = Input::open(Arc::new(source))?;
+        let mut input = Input::open_header(Arc::new(source))?;
         let stream = input
             .best(crate::ffi::av::AVMediaType::AVMEDIA_TYPE_VIDEO)
             .ok_or_else(|| wrong("has no pictures".to_owned()))?;

@@ -53,7 +53,7 @@ impl Input {
     /// `Unsupported` where it is no recording of a known kind, `Malformed` where it is damaged
     /// beyond reading, `Io` where the source fails.
     pub fn open(source: Arc<dyn ByteSource>) -> Result<Self> {
-        Self::start(source, true)
+        Self::start(source, true)?.with_streams()
     }
 
     /// Opens an excerpt, which is read from its first byte to its last; its time stamps come as
@@ -62,7 +62,26 @@ impl Input {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_excerpt(excerpt: Arc<dyn ByteSource>) -> Result<Self> {
-        Self::start(excerpt, false)
+        Self::start(excerpt, false)?.with_streams()
+    }
+
+    /// Opens `source` and takes its header's word for what the streams are; enough for a file that
+    /// we wrote.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_header(source: Arc<dyn ByteSource>) -> Result<Self> {
+        Self::start(source, true)
+    }
+
+    fn with_streams(mut self) -> Result<Self> {
+        // SAFETY: an opened context.
+        let code = unsafe { av::avformat_find_stream_info(self.context, std::ptr::null_mut()) };
+        self.check_io()?;
+        if code < 0 {
+            return Err(self.error(Kind::Malformed, "its streams cannot be read", code));
+        }
+        Ok(self)
     }
 
     fn start(source: Arc<dyn ByteSource>, whole: bool) -> Result<Self> {
@@ -130,14 +149,7 @@ impl Input {
             }
             context
         };
-        let mut input = Self { context, io, name, format };
-        // SAFETY: an opened context.
-        let code = unsafe { av::avformat_find_stream_info(input.context, std::ptr::null_mut()) };
-        input.check_io()?;
-        if code < 0 {
-            return Err(input.error(Kind::Malformed, "its streams cannot be read", code));
-        }
-        Ok(input)
+        Ok(Self { context, io, name, format })
     }
 
     /// What messages call the recording.

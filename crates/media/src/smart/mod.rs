@@ -252,6 +252,10 @@ impl Seams {
         let head = usize::try_from(plan.kept.start).unwrap_or(0);
         let count = usize::try_from(plan.count).unwrap_or(0);
         let finished = |place: usize| place - copied.start + head;
+        if plan.kept.end == plan.count {
+            // It ends with copied pictures: there is but one seam, or none.
+            return Self { ranges: vec![0..finished(after)], copied: vec![copied.start..after] };
+        }
         if last_idr <= after {
             return Self { ranges: vec![0..count], copied: vec![copied.clone()] };
         }
