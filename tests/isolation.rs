@@ -16,7 +16,8 @@ use reprise_tests::command::{self, Running, reprise};
 use reprise_tests::session::{Session, short_clips};
 use reprise_tests::{live, results, tree};
 use reprise_transcode::{
-    ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, WindowOutcome, WindowRequest,
+    ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify, WindowOutcome,
+    WindowRequest,
 };
 
 /// Work that is honest gets on within this even where many tests run at once.
@@ -50,9 +51,10 @@ fn window(
         policy: &Policy::default(),
         trim: &TrimSettings::default(),
         encode: &Profile::built_in().unwrap().settings,
+        verify: Verify::default(),
     };
     match workers.run_window(Arc::clone(source), &request)? {
-        WindowOutcome::Clip(clip) => Ok(clip.mp4),
+        WindowOutcome::Clip(clip) => Ok(clip.mp4.to_vec()),
         WindowOutcome::Nothing(refusal) => panic!("{}", refusal.detail),
     }
 }

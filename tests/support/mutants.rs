@@ -11,7 +11,8 @@ use reprise_media::remote::Program;
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, Error, Kind, Result, Span};
 use reprise_transcode::{
-    ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, WindowOutcome, WindowRequest,
+    ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify, WindowOutcome,
+    WindowRequest,
 };
 
 use crate::command::binary;
@@ -145,6 +146,7 @@ fn one(
         policy: &Policy::default(),
         trim: &TrimSettings::default(),
         encode: &profile.settings,
+        verify: Verify::default(),
     };
     match workers.run_window(source, &request)? {
         WindowOutcome::Clip(clip) if clip.mp4.is_empty() => {

@@ -7,7 +7,7 @@ use reprise_checks::Policy;
 use reprise_media::remote::{Misbehaviour, Program};
 use reprise_model::{Error, Kind, Result};
 use reprise_segment::Settings;
-use reprise_transcode::{ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings};
+use reprise_transcode::{ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify};
 use reprise_worker::RunOptions;
 use serde::Deserialize;
 
@@ -90,6 +90,24 @@ pub fn children(limits: ChildLimits) -> Result<MediaWorkers> {
 fn misbehaviour(text: &str) -> Option<(usize, Misbehaviour)> {
     let (how, number) = text.split_once('@')?;
     Some((number.parse().ok()?, serde_json::from_value(how.into()).ok()?))
+}
+
+/// How much of a finished clip is decoded to verify it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum VerifyArg {
+    /// Its sound, and the seams or the key pictures; the rest is what the window's decode judged
+    Seams,
+    /// All of it
+    Full,
+}
+
+impl From<VerifyArg> for Verify {
+    fn from(argument: VerifyArg) -> Self {
+        match argument {
+            VerifyArg::Seams => Self::Seams,
+            VerifyArg::Full => Self::Full,
+        }
+    }
 }
 
 /// A settings file.

@@ -1,5 +1,12 @@
 //! Every parser of foreign bytes that is our own, one line each, for the tests that feed them.
 
+use std::sync::Arc;
+
+use reprise_model::ByteSource;
+use reprise_model::bytes::MemorySource;
+
+use crate::h264;
+use crate::index::Index;
 use crate::remote::wire::{self, FromChild};
 
 /// A parser.
@@ -36,8 +43,40 @@ pub enum Input {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target { name: "faststart", input: Input::Mp4, run: |b| drop(crate::faststart::faststart(b)) },
+    Target { name: "index-flv", input: Input::Flv, run: index },
+    Target { name: "index-mp4", input: Input::Mp4, run: index },
+    Target { name: "index-fragments", input: Input::FragmentedMp4, run: index },
+    Target { name: "index-ts", input: Input::MpegTs, run: index },
+    Target { name: "index-mkv", input: Input::Matroska, run: index },
+    Target { name: "flv-tag", input: Input::Flv, run: flv_tag },
+    Target { name: "h264", input: Input::H264, run: h264 },
+    Target { name: "h264-avcc", input: Input::H264, run: |b| drop(h264::described(b)) },
     Target { name: "child", input: Input::Message, run: |mut b| drop(from_child(&mut b)) },
 ];
+
+/// Opens a recording by its container's index and looks for its beginning and three windows.
+fn index(bytes: &[u8]) {
+    let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new("fuzz", bytes));
+    let Ok(Some(index)) = Index::open(&source) else { return };
+    let Ok(locate) = index.locate() else { return };
+    crate::index::exercise(&source, locate);
+}
+
+fn flv_tag(bytes: &[u8]) {
+    let _ = crate::index::flv::parse(bytes);
+}
+
+/// Every unit as whatever it might be.
+fn h264(bytes: &[u8]) {
+    let mut sps = None;
+    for unit in h264::units(bytes, h264::Framing::AnnexB).unwrap_or_default() {
+        sps = h264::Sps::parse(unit).or(sps);
+        let _ = h264::pps_ids(unit);
+        if let Some(sps) = &sps {
+            let _ = h264::Slice::parse(unit, sps);
+        }
+    }
+}
 
 fn from_child(bytes: &mut &[u8]) -> std::io::Result<()> {
     while wire::receive::<FromChild>(bytes)?.is_some() {}

@@ -10,17 +10,21 @@ mod ffi;
 mod file;
 #[doc(hidden)]
 pub mod fuzz;
+mod h264;
 mod index;
 mod media;
+mod mux;
 mod orientation;
 mod packets;
 mod pictures;
 mod probe;
 pub mod remote;
 pub mod sandbox;
+mod smart;
 mod sound_track;
 mod sounds;
 mod still;
+mod verify;
 pub mod view;
 mod window;
 
@@ -29,6 +33,7 @@ pub use file::FileSource;
 pub use media::{AudioInfo, Media, MediaInfo, UnusedStream, VideoInfo};
 pub use orientation::Orientation;
 pub use probe::{probe, scan};
+pub use smart::cut_clip;
 pub use still::{Still, still};
 pub use window::{WindowOptions, WindowStats, look, sound_format};
 

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::trim::{Avoid, TrimSettings};
 use crate::window::{
-    CutClip, Decoded, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window,
+    CutClip, Decoded, Verify, WindowOutcome, WindowRequest, decode_clip, empty, picture_at,
+    run_window,
 };
 
 /// What a child is asked for, besides the bytes.
@@ -62,6 +63,7 @@ struct AskedWindow {
     policy: Policy,
     trim: TrimSettings,
     encode: EncodeSettings,
+    verify: Verify,
 }
 
 /// What a child answers; its files go beside it.
@@ -142,6 +144,7 @@ fn work(
                 policy: &window.policy,
                 trim: &window.trim,
                 encode: &window.encode,
+                verify: window.verify,
             };
             Ok(Answer::of_window(run_window(source, &request)?))
         }
@@ -163,7 +166,8 @@ impl Answer {
         let mut files = Files::new();
         let (mut pictures, mut cover) = (Vec::new(), false);
         if let WindowOutcome::Clip(clip) = &mut outcome {
-            files.push(std::mem::take(&mut clip.mp4));
+            files.push(clip.mp4.to_vec());
+            clip.mp4 = empty();
             for (name, picture) in clip.edge_pictures.drain(..) {
                 pictures.push(name);
                 files.push(picture);
@@ -180,7 +184,7 @@ impl Answer {
         if let WindowOutcome::Clip(clip) = outcome.as_mut() {
             let clip: &mut CutClip = clip;
             let mut files = files.into_iter();
-            clip.mp4 = files.next()?;
+            clip.mp4 = files.next()?.into();
             for name in pictures {
                 // Names become files, so only those that are made here are taken.
                 if !["first.jpg", "last.jpg"].contains(&name.as_str()) {

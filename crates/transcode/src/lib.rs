@@ -14,6 +14,6 @@ pub use cover::{jpeg, pick_cover};
 pub use profile::{DEFAULT_PROFILE, Profile};
 pub use trim::{Avoid, Trim, TrimInput, TrimRefusal, TrimSettings, trim};
 pub use window::{
-    CutClip, Decoded, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window,
+    CutClip, Decoded, Verify, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window,
 };
 pub use workers::{ChildLimits, Isolation, MediaWorkers};

@@ -15,7 +15,9 @@ use reprise_model::outcome::{Fault, FaultKind};
 use reprise_model::session::Product;
 use reprise_model::{Grade, MediaDuration, Outcome, Result, RuleId, Span, Tier, Verdict};
 use reprise_publish::{ClipFiles, ClipFolder, SessionFolder};
-use reprise_transcode::{Avoid, CutClip, MediaWorkers, TrimRefusal, WindowOutcome, WindowRequest};
+use reprise_transcode::{
+    Avoid, CutClip, MediaWorkers, TrimRefusal, Verify, WindowOutcome, WindowRequest,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
@@ -141,6 +143,7 @@ impl ClipContext<'_> {
             policy: &self.options.policy,
             trim: &self.options.trim,
             encode: &self.options.profile.settings,
+            verify: self.options.verify,
         };
         let cut = match self.options.workers.run_window(Arc::clone(&file.source), &request)? {
             WindowOutcome::Nothing(mut refusal) => {
@@ -330,6 +333,7 @@ impl ClipContext<'_> {
             .value(&avoid)
             .value(&self.options.policy)
             .text(&self.options.profile.text)
+            .value(&(self.options.verify == Verify::Full))
             .value(&self.options.trim)
             .text(manifest.id.as_str())
             .value(&self.recordings.timeline.zero)
@@ -361,9 +365,13 @@ pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
         video_codec: video.map_or_else(String::new, |video| video.codec.clone()),
         audio_codec: info.audio.as_ref().map(|audio| audio.codec.clone()),
         cut: Cut {
-            method: CutMethod::Encoded,
-            copied_s: MediaDuration::ZERO,
-            encoded_s: cut.span.duration(),
+            method: if cut.copied > MediaDuration::ZERO {
+                CutMethod::Smart
+            } else {
+                CutMethod::Encoded
+            },
+            copied_s: cut.copied,
+            encoded_s: cut.encoded,
             notes: cut.notes.clone(),
         },
         products: Vec::new(),

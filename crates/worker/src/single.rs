@@ -81,7 +81,7 @@ fn cut_one(
     file: &OpenRecording,
     span: Span,
     options: &RunOptions,
-) -> Result<(Clip, Vec<u8>, Option<Vec<u8>>)> {
+) -> Result<(Clip, Arc<[u8]>, Option<Vec<u8>>)> {
     let request = WindowRequest {
         media: &file.media,
         moment: span,
@@ -90,6 +90,7 @@ fn cut_one(
         policy: &options.policy,
         trim: &options.trim,
         encode: &options.profile.settings,
+        verify: options.verify,
     };
     let cut = match options.workers.run_window(Arc::clone(&file.source), &request)? {
         WindowOutcome::Clip(cut) => cut,

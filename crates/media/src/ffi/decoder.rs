@@ -67,6 +67,12 @@ impl Decoder {
         }
     }
 
+    /// Forgets what it holds, so that it can begin anew with a key picture.
+    pub fn restart(&mut self) {
+        // SAFETY: an opened decoder.
+        unsafe { av::avcodec_flush_buffers(self.context) };
+    }
+
     /// The clock of its packets and frames.
     pub fn time_base(&self) -> av::AVRational {
         super::FLICKS

@@ -299,6 +299,18 @@ impl Stream<'_> {
         unsafe { &*self.raw.codecpar }
     }
 
+    /// The codec's own description of the stream, such as its parameter sets.
+    pub fn description(&self) -> &[u8] {
+        let parameters = self.parameters();
+        match usize::try_from(parameters.extradata_size) {
+            // SAFETY: libav keeps so many bytes there as long as the stream.
+            Ok(size) if size > 0 && !parameters.extradata.is_null() => unsafe {
+                std::slice::from_raw_parts(parameters.extradata, size)
+            },
+            _ => &[],
+        }
+    }
+
     /// What it carries.
     pub fn kind(&self) -> av::AVMediaType {
         self.parameters().codec_type

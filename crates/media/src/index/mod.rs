@@ -7,7 +7,28 @@
 //! Times are of the *file clock*: the container's own clock, continued where it jumps, wraps or
 //! starts anew, so that it only ever runs forward.
 
+#[cfg(test)]
+mod compare;
+pub(crate) mod flv;
+mod flv_tags;
 pub(crate) mod hls;
+mod locate;
+pub(crate) mod mp4;
+mod mp4_boxes;
+mod mp4_excerpt;
+#[cfg(test)]
+mod mp4_long_tests;
+mod mp4_tables;
+#[cfg(test)]
+mod mp4_tests;
+mod mp4_tracks;
+mod peek;
+mod search;
+#[cfg(test)]
+mod tests_flv;
+#[cfg(test)]
+mod tests_support;
+mod timeline;
 
 use std::sync::Arc;
 
@@ -21,19 +42,28 @@ use crate::excerpt::Excerpt;
 pub(crate) enum Index {
     /// libav seeks for itself; the key pictures came from reading all of it: time on the file's own
     /// clock, byte position.
-    Whole { keys: Vec<(MediaTime, u64)> },
+    Whole {
+        keys: Vec<(MediaTime, u64)>,
+    },
+    Flv(flv::Flv),
+    Mp4(mp4::Mp4),
 }
 
 impl Index {
     /// The index of a recording's container; `None` where all of it must be read.
-    pub fn open(_source: &Arc<dyn ByteSource>) -> Result<Option<Self>> {
-        Ok(None)
+    pub fn open(source: &Arc<dyn ByteSource>) -> Result<Option<Self>> {
+        if let Some(index) = flv::Flv::open(source)? {
+            return Ok(Some(Self::Flv(index)));
+        }
+        Ok(mp4::Mp4::open(source)?.map(Self::Mp4))
     }
 
     /// What answers for the container.
     pub fn locate(&self) -> Result<&dyn Locate> {
         match self {
             Self::Whole { .. } => Err(Error::new(Kind::Bug, "a recording without an index")),
+            Self::Flv(index) => Ok(index),
+            Self::Mp4(index) => Ok(index),
         }
     }
 }
@@ -85,4 +115,14 @@ pub trait Locate {
     /// Where the container's clock jumps, wraps or begins anew: the file time, and by how much the
     /// container's clock was off there.
     fn jumps(&self) -> Vec<(MediaTime, MediaDuration)>;
+}
+
+/// Locates the head and three windows: for fuzzing.
+pub(crate) fn exercise(source: &Arc<dyn ByteSource>, index: &dyn Locate) {
+    let end = index.end();
+    let _ = index.head(source);
+    for from in [MediaTime::ZERO, MediaTime::from_flicks(end.flicks() / 2), end] {
+        let _ = index.window(source, from, from + MediaDuration::from_millis(2000));
+    }
+    let _ = index.jumps();
 }
