@@ -122,14 +122,22 @@ impl Running {
     }
 
     /// Waits for the end; the test fails where it does not come within `limit`.
-    pub fn wait(mut self, limit: Duration) -> Output {
-        let peak_bytes = self.poll(limit);
-        let Some(peak_bytes) = peak_bytes else {
-            let name = self.name.clone();
-            let output = self.kill();
-            panic!("{name} hangs: no end within {limit:?}\n{}", output.stderr);
-        };
-        self.finish(peak_bytes)
+    pub fn wait(self, limit: Duration) -> Output {
+        let name = self.name.clone();
+        self.wait_at_most(limit).unwrap_or_else(|output| {
+            panic!("{name} hangs: no end within {limit:?}\n{}", output.stderr)
+        })
+    }
+
+    /// Waits for the end; where it does not come within `limit` it is killed.
+    ///
+    /// # Errors
+    /// What it said until then.
+    pub fn wait_at_most(mut self, limit: Duration) -> Result<Output, Output> {
+        match self.poll(limit) {
+            Some(peak_bytes) => Ok(self.finish(peak_bytes)),
+            None => Err(self.kill()),
+        }
     }
 
     /// Kills it (SIGKILL) after `delay`, unless it ends before.

@@ -118,7 +118,7 @@ pub trait Locate {
 }
 
 /// Locates the head and three windows: for fuzzing.
-fn exercise(source: &Arc<dyn ByteSource>, index: &impl Locate) {
+pub(crate) fn exercise(source: &Arc<dyn ByteSource>, index: &dyn Locate) {
     let end = index.end();
     let _ = index.head(source);
     for from in [MediaTime::ZERO, MediaTime::from_flicks(end.flicks() / 2), end] {
