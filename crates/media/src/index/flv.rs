@@ -50,7 +50,9 @@ impl Flv {
     /// Where the source fails.
     pub fn open(source: &Arc<dyn ByteSource>) -> Result<Option<Self>> {
         let start = read(source, 0, 9)?;
-        let Some(start) = first_tag(&start) else { return Ok(None) };
+        let Some(start) = first_tag(&start).filter(|&start| start < source.len()) else {
+            return Ok(None);
+        };
         let reader = Reader { source, scan: &Tags };
         let mut head = reader.begin(start, HEAD)?;
         // Both tracks, where there are both, and their headers.
@@ -273,4 +275,13 @@ fn metadata(seconds: f64, frame_rate: Option<f64>) -> Vec<u8> {
 pub fn parse(bytes: &[u8]) -> Option<(Tag, Content)> {
     let tag = Tag::parse(bytes)?;
     Some((tag, content(tag, bytes.get(11..).unwrap_or_default())))
+}
+
+/// Opens bytes as a recording and looks for its beginning and three windows; for fuzzing.
+pub fn answers(bytes: &[u8]) {
+    let source: Arc<dyn ByteSource> =
+        Arc::new(reprise_model::bytes::MemorySource::new("bytes", bytes));
+    if let Ok(Some(flv)) = Flv::open(&source) {
+        super::locate::answers(&flv, &source);
+    }
 }

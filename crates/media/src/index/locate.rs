@@ -1,7 +1,7 @@
 //! Finds the bytes of a window in a recording without an index: its key picture by interpolating
 //! and walking back, its end by interpolating and walking on.
 
-use reprise_model::{MediaDuration, MediaTime, Result};
+use reprise_model::{ByteSource, MediaDuration, MediaTime, Result};
 
 use super::search::{Keep, Mark, Reader, Stretch, Track};
 use super::timeline::{Piece, Point, Timeline};
@@ -130,8 +130,7 @@ impl Finder<'_> {
     fn sound_lead(&self, front: &mut Stretch, key: &Mark, target: i64) -> Result<Vec<Mark>> {
         let target = target.max(self.pts(key));
         let wanted = target.saturating_sub(SOUND_LEAD);
-        let piece = self.line.piece(key.at).at;
-        let floor = key.at.saturating_sub(SOUND_WALK).max(piece).max(self.line.start);
+        let floor = key.at.saturating_sub(SOUND_WALK).max(self.line.start);
         let is_sound = |mark: &&Mark| mark.track == Track::Sound;
         loop {
             let first_after = front.marks.iter().filter(is_sound).find(|mark| mark.at > key.at);
@@ -144,7 +143,6 @@ impl Finder<'_> {
                 }
                 let from =
                     before().rfind(|mark| self.pts(mark) <= wanted).map_or(0, |mark| mark.at);
-                let from = from.max(piece);
                 return Ok(before()
                     .filter(|mark| mark.at >= from && self.pts(mark) > wanted - FLICKS)
                     .copied()
@@ -299,8 +297,7 @@ impl<'a> Builder<'a> {
     }
 
     fn shift(&mut self, piece: Piece) {
-        let at =
-            if self.shifts.is_empty() { 0 } else { reprise_model::ByteSource::len(&self.excerpt) };
+        let at = if self.shifts.is_empty() { 0 } else { self.excerpt.len() };
         let shift = MediaDuration::from_flicks(piece.shift);
         if self.shifts.last().is_none_or(|(_, last)| *last != shift) {
             self.shifts.push((at, shift));
@@ -357,4 +354,15 @@ impl<'a> Builder<'a> {
         };
         (self.excerpt, clock)
     }
+}
+
+/// Looks for a recording's beginning and three windows, whatever comes of it; for fuzzing.
+pub(super) fn answers(index: &dyn super::Locate, source: &std::sync::Arc<dyn ByteSource>) {
+    let end = index.end();
+    let third = MediaDuration::from_flicks((end - MediaTime::ZERO).flicks() / 3);
+    let _ = index.head(source);
+    for from in [MediaTime::ZERO, MediaTime::ZERO + third, end] {
+        let _ = index.window(source, from, from + MediaDuration::from_millis(5000));
+    }
+    let _ = index.jumps();
 }
