@@ -7,7 +7,7 @@ use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result};
 use serde::{Deserialize, Serialize};
 
 use super::flv_tags::{Content, FLICKS_PER_MS, Tag, Tags, content, each_tag};
-use super::locate::{Builder, Finder};
+use super::locate::{Builder, Finder, Reached};
 use super::search::{Bytes, Keep, Reader, Scanned, Stretch, Track, read};
 use super::timeline::Timeline;
 use super::{Locate, Located};
@@ -166,12 +166,11 @@ impl Locate for Flv {
             excerpt.picked(bytes, sound.at, sound.end);
         }
         let last = place.last();
-        let end = if place.reached.iter().all(Option::is_none) {
-            last.marks.last().map_or(place.walked, |mark| mark.end)
-        } else if place.reached == [None; 2] {
-            place.walked
-        } else {
-            place.reached.iter().flatten().map(|mark| mark.end).max().unwrap_or(place.walked)
+        let end = match &place.reached {
+            Reached::All(marks) => marks.iter().map(|mark| mark.end).max().unwrap_or(key.end),
+            Reached::Late(mark) => mark.at,
+            // A tag that the recording's end cuts off is left out.
+            Reached::Never => last.marks.last().map_or(last.walked, |mark| mark.end),
         };
         let held: Vec<&Stretch> =
             [Some(&place.front), place.back.as_ref()].into_iter().flatten().collect();

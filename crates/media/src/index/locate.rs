@@ -36,11 +36,20 @@ pub(super) struct Place {
     pub lead: Vec<Mark>,
     /// What was read around its last byte, where that is not `front`.
     pub back: Option<Stretch>,
-    /// Where the tracks, picture and sound, reach the window's end: that mark, or none where the
-    /// recording ends before.
-    pub reached: [Option<Mark>; 2],
-    /// The first byte after what was walked over for the end.
-    pub walked: u64,
+    /// Where the tracks reach the window's end.
+    pub reached: Reached,
+    /// When the window ends, flicks.
+    pub until: i64,
+}
+
+/// Where the tracks reach a window's end.
+pub(super) enum Reached {
+    /// The first marks at or after the end, of each track there is.
+    All(Vec<Mark>),
+    /// One track has nothing more there: the mark at which the other one was followed far enough.
+    Late(Mark),
+    /// The recording ends before.
+    Never,
 }
 
 impl Place {
@@ -84,8 +93,7 @@ impl Finder<'_> {
         };
         let until = to.flicks().max(self.pts(&key).saturating_add(1));
         let (back, reached) = self.reach(&mut front, &key, until)?;
-        let walked = back.as_ref().map_or(front.walked, |back| back.walked);
-        Ok(Some(Place { front, key, lead, back, reached, walked }))
+        Ok(Some(Place { front, key, lead, back, reached, until }))
     }
 
     /// The last key picture shown at or before `target`, else the first there is.
@@ -158,7 +166,7 @@ impl Finder<'_> {
         front: &mut Stretch,
         key: &Mark,
         until: i64,
-    ) -> Result<(Option<Stretch>, [Option<Mark>; 2])> {
+    ) -> Result<(Option<Stretch>, Reached)> {
         let from = front.marks.partition_point(|mark| mark.at < key.at);
         let ahead = self.bytes_between(front, until);
         let last = front.marks.last().copied().unwrap_or(*key);
@@ -179,16 +187,23 @@ impl Finder<'_> {
             let late = time >= until.saturating_add(OVERRUN);
             late || (0..2).all(|track| !needed[track] || reached[track].is_some())
         };
-        match &mut back {
+        let last = match &mut back {
             Some(back) => {
                 let ahead = self.bytes_between(back, until);
-                self.reader.walk_on(back, (ahead, ON_MAX), Keep::Back, 0, &mut wanted)?;
+                self.reader.walk_on(back, (ahead, ON_MAX), Keep::Back, 0, &mut wanted)?
             }
             None => {
                 let ahead = ahead.min(ACCEPT * 2);
-                self.reader.walk_on(front, (ahead, ON_MAX), Keep::Front, from, &mut wanted)?;
+                self.reader.walk_on(front, (ahead, ON_MAX), Keep::Front, from, &mut wanted)?
             }
-        }
+        };
+        let needed = usize::from(self.line.pictures) + usize::from(self.line.sounds);
+        let marks: Vec<Mark> = reached.into_iter().flatten().collect();
+        let reached = match last {
+            Some(_) if marks.len() >= needed => Reached::All(marks),
+            Some(last) => Reached::Late(last),
+            None => Reached::Never,
+        };
         Ok((back, reached))
     }
 

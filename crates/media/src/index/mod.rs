@@ -13,11 +13,17 @@ pub(crate) mod hls;
 mod locate;
 mod search;
 mod timeline;
+pub(crate) mod ts;
+mod ts_keys;
+mod ts_packets;
+mod ts_tables;
 
 #[cfg(test)]
 mod tests_flv;
 #[cfg(test)]
 mod tests_support;
+#[cfg(test)]
+mod tests_ts;
 
 use std::sync::Arc;
 

@@ -515,8 +515,10 @@ impl<'a, 'b> Finder<'a, 'b> {
             jump.old[index] = times.last().copied();
             jump.steps[index] = usual_step(&times, track).min(SECOND);
         }
-        let end = around.marks.iter().filter(before).map(|mark| mark.end).max();
-        jump.before = end.unwrap_or(at).min(at);
+        if self.reader.scan.ends_known() {
+            let end = around.marks.iter().filter(before).map(|mark| mark.end).max();
+            jump.before = end.unwrap_or(at).min(at);
+        }
         Ok(jump)
     }
 }
