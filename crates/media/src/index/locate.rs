@@ -78,8 +78,9 @@ impl Finder<'_> {
     pub fn window(&self, from: MediaTime, to: MediaTime) -> Result<Option<Place>> {
         let lead = self.line.lead();
         let target = from.flicks();
-        // Without pictures the sound before the window is its lead.
-        let target = if self.line.pictures { target } else { target.saturating_sub(SOUND_LEAD) };
+        // Without pictures the sound before the window is its lead; libav cannot time the first of
+        // it that it splits.
+        let target = if self.line.pictures { target } else { target.saturating_sub(FLICKS) };
         let Some(mut front) = self.below(target, None)? else { return Ok(None) };
         let ahead = self.bytes_between(&front, target);
         self.reader.walk_on(&mut front, (ahead, ON_MAX), Keep::Front, 0, |mark| {

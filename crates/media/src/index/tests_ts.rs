@@ -64,7 +64,7 @@ fn packets_of_192_and_204_bytes() {
     let m2ts = made(60, &PLAIN, &["-mpegts_m2ts_mode", "1"], "m2ts");
     same("192", m2ts.clone(), &whole(&m2ts));
     let long: Vec<u8> =
-        base().chunks(188).flat_map(|packet| [packet, &[0x47; 16]].concat()).collect();
+        base().chunks(188).flat_map(|packet| [packet, &[0xaa; 16]].concat()).collect();
     same("204", long.clone(), &whole(&long));
 }
 
@@ -144,7 +144,7 @@ fn clocks_that_jump() {
         let after = moved(whole(second), -jumps[0].1.flicks());
         let last = before.iter().filter(|p| p.picture).map(|p| p.time).max().unwrap();
         let next = after.iter().filter(|p| p.picture).map(|p| p.time).min().unwrap();
-        assert!((1..SECOND / 5).contains(&(next - last)), "{what}: {} on", next - last);
+        assert!((1..SECOND / 3).contains(&(next - last)), "{what}: {} on", next - last);
         let all = [before, after].concat();
         ends_right(&index, &all);
         // The seam itself: whichever way the last packets before it are ended.

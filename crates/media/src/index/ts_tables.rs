@@ -49,6 +49,7 @@ pub fn parse_pmt(section: &[u8]) -> Option<Program> {
     let length = usize::from(u16::from_be_bytes([*body.get(2)? & 0x0f, *body.get(3)?]));
     let mut rest = body.get(4 + length..)?;
     let mut program = Program::default();
+    let mut unnamed = None;
     while let Some(&[kind, high, low, length_high, length_low]) = rest.first_chunk() {
         let pid = u16::from_be_bytes([high & 0x1f, low]);
         let length = usize::from(u16::from_be_bytes([length_high & 0x0f, length_low]));
@@ -67,7 +68,13 @@ pub fn parse_pmt(section: &[u8]) -> Option<Program> {
             program.pictures.push((pid, coding));
         } else if is_sound(kind, descriptors) && program.sounds.len() < SOUNDS_MAX {
             program.sounds.push(pid);
+        } else if kind == 0x06 && !is_text(descriptors) {
+            unnamed = unnamed.or(Some(pid));
         }
+    }
+    if program.sounds.is_empty() {
+        // Some muxers give sound no name; demuxers find out what it is.
+        program.sounds.extend(unnamed);
     }
     Some(program)
 }
@@ -82,6 +89,11 @@ fn is_sound(kind: u8, descriptors: &[u8]) -> bool {
         }),
         _ => false,
     }
+}
+
+/// Teletext, subtitles and the like, and what is called by letters.
+fn is_text(descriptors: &[u8]) -> bool {
+    each_descriptor(descriptors).any(|(tag, _)| matches!(tag, 0x05 | 0x45 | 0x46 | 0x56 | 0x59))
 }
 
 fn private_pictures(descriptors: &[u8]) -> Option<Coding> {
