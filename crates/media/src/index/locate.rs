@@ -1,7 +1,7 @@
 //! Finds the bytes of a window in a recording without an index: its key picture by interpolating
 //! and walking back, its end by interpolating and walking on.
 
-use reprise_model::{MediaDuration, MediaTime, Result};
+use reprise_model::{ByteSource, MediaDuration, MediaTime, Result};
 
 use super::search::{Keep, Mark, Reader, Stretch, Track};
 use super::timeline::{Piece, Point, Timeline};
@@ -36,11 +36,20 @@ pub(super) struct Place {
     pub lead: Vec<Mark>,
     /// What was read around its last byte, where that is not `front`.
     pub back: Option<Stretch>,
-    /// Where the tracks, picture and sound, reach the window's end: that mark, or none where the
-    /// recording ends before.
-    pub reached: [Option<Mark>; 2],
-    /// The first byte after what was walked over for the end.
-    pub walked: u64,
+    /// Where the tracks reach the window's end.
+    pub reached: Reached,
+    /// When the window ends, flicks.
+    pub until: i64,
+}
+
+/// Where the tracks reach a window's end.
+pub(super) enum Reached {
+    /// The first marks at or after the end, of each track there is.
+    All(Vec<Mark>),
+    /// One track has nothing more there: the mark at which the other one was followed far enough.
+    Late(Mark),
+    /// The recording ends before.
+    Never,
 }
 
 impl Place {
@@ -69,8 +78,9 @@ impl Finder<'_> {
     pub fn window(&self, from: MediaTime, to: MediaTime) -> Result<Option<Place>> {
         let lead = self.line.lead();
         let target = from.flicks();
-        // Without pictures the sound before the window is its lead.
-        let target = if self.line.pictures { target } else { target.saturating_sub(SOUND_LEAD) };
+        // Without pictures the sound before the window is its lead; libav cannot time the first of
+        // it that it splits.
+        let target = if self.line.pictures { target } else { target.saturating_sub(FLICKS) };
         let Some(mut front) = self.below(target, None)? else { return Ok(None) };
         let ahead = self.bytes_between(&front, target);
         self.reader.walk_on(&mut front, (ahead, ON_MAX), Keep::Front, 0, |mark| {
@@ -84,8 +94,7 @@ impl Finder<'_> {
         };
         let until = to.flicks().max(self.pts(&key).saturating_add(1));
         let (back, reached) = self.reach(&mut front, &key, until)?;
-        let walked = back.as_ref().map_or(front.walked, |back| back.walked);
-        Ok(Some(Place { front, key, lead, back, reached, walked }))
+        Ok(Some(Place { front, key, lead, back, reached, until }))
     }
 
     /// The last key picture shown at or before `target`, else the first there is.
@@ -130,8 +139,7 @@ impl Finder<'_> {
     fn sound_lead(&self, front: &mut Stretch, key: &Mark, target: i64) -> Result<Vec<Mark>> {
         let target = target.max(self.pts(key));
         let wanted = target.saturating_sub(SOUND_LEAD);
-        let piece = self.line.piece(key.at).at;
-        let floor = key.at.saturating_sub(SOUND_WALK).max(piece).max(self.line.start);
+        let floor = key.at.saturating_sub(SOUND_WALK).max(self.line.start);
         let is_sound = |mark: &&Mark| mark.track == Track::Sound;
         loop {
             let first_after = front.marks.iter().filter(is_sound).find(|mark| mark.at > key.at);
@@ -144,7 +152,6 @@ impl Finder<'_> {
                 }
                 let from =
                     before().rfind(|mark| self.pts(mark) <= wanted).map_or(0, |mark| mark.at);
-                let from = from.max(piece);
                 return Ok(before()
                     .filter(|mark| mark.at >= from && self.pts(mark) > wanted - FLICKS)
                     .copied()
@@ -160,7 +167,7 @@ impl Finder<'_> {
         front: &mut Stretch,
         key: &Mark,
         until: i64,
-    ) -> Result<(Option<Stretch>, [Option<Mark>; 2])> {
+    ) -> Result<(Option<Stretch>, Reached)> {
         let from = front.marks.partition_point(|mark| mark.at < key.at);
         let ahead = self.bytes_between(front, until);
         let last = front.marks.last().copied().unwrap_or(*key);
@@ -181,16 +188,23 @@ impl Finder<'_> {
             let late = time >= until.saturating_add(OVERRUN);
             late || (0..2).all(|track| !needed[track] || reached[track].is_some())
         };
-        match &mut back {
+        let last = match &mut back {
             Some(back) => {
                 let ahead = self.bytes_between(back, until);
-                self.reader.walk_on(back, (ahead, ON_MAX), Keep::Back, 0, &mut wanted)?;
+                self.reader.walk_on(back, (ahead, ON_MAX), Keep::Back, 0, &mut wanted)?
             }
             None => {
                 let ahead = ahead.min(ACCEPT * 2);
-                self.reader.walk_on(front, (ahead, ON_MAX), Keep::Front, from, &mut wanted)?;
+                self.reader.walk_on(front, (ahead, ON_MAX), Keep::Front, from, &mut wanted)?
             }
-        }
+        };
+        let needed = usize::from(self.line.pictures) + usize::from(self.line.sounds);
+        let marks: Vec<Mark> = reached.into_iter().flatten().collect();
+        let reached = match last {
+            Some(_) if marks.len() >= needed => Reached::All(marks),
+            Some(last) => Reached::Late(last),
+            None => Reached::Never,
+        };
         Ok((back, reached))
     }
 
@@ -299,8 +313,7 @@ impl<'a> Builder<'a> {
     }
 
     fn shift(&mut self, piece: Piece) {
-        let at =
-            if self.shifts.is_empty() { 0 } else { reprise_model::ByteSource::len(&self.excerpt) };
+        let at = if self.shifts.is_empty() { 0 } else { self.excerpt.len() };
         let shift = MediaDuration::from_flicks(piece.shift);
         if self.shifts.last().is_none_or(|(_, last)| *last != shift) {
             self.shifts.push((at, shift));
@@ -357,4 +370,15 @@ impl<'a> Builder<'a> {
         };
         (self.excerpt, clock)
     }
+}
+
+/// Looks for a recording's beginning and three windows, whatever comes of it; for fuzzing.
+pub(super) fn answers(index: &dyn super::Locate, source: &std::sync::Arc<dyn ByteSource>) {
+    let end = index.end();
+    let third = MediaDuration::from_flicks((end - MediaTime::ZERO).flicks() / 3);
+    let _ = index.head(source);
+    for from in [MediaTime::ZERO, MediaTime::ZERO + third, end] {
+        let _ = index.window(source, from, from + MediaDuration::from_millis(5000));
+    }
+    let _ = index.jumps();
 }

@@ -28,7 +28,13 @@ mod search;
 mod tests_flv;
 #[cfg(test)]
 mod tests_support;
+#[cfg(test)]
+mod tests_ts;
 mod timeline;
+pub(crate) mod ts;
+mod ts_keys;
+mod ts_packets;
+mod ts_tables;
 
 use std::sync::Arc;
 
@@ -46,6 +52,7 @@ pub(crate) enum Index {
         keys: Vec<(MediaTime, u64)>,
     },
     Flv(flv::Flv),
+    Ts(ts::Ts),
     Mp4(mp4::Mp4),
 }
 
@@ -55,6 +62,9 @@ impl Index {
         if let Some(index) = flv::Flv::open(source)? {
             return Ok(Some(Self::Flv(index)));
         }
+        if let Some(index) = ts::Ts::open(source)? {
+            return Ok(Some(Self::Ts(index)));
+        }
         Ok(mp4::Mp4::open(source)?.map(Self::Mp4))
     }
 
@@ -63,6 +73,7 @@ impl Index {
         match self {
             Self::Whole { .. } => Err(Error::new(Kind::Bug, "a recording without an index")),
             Self::Flv(index) => Ok(index),
+            Self::Ts(index) => Ok(index),
             Self::Mp4(index) => Ok(index),
         }
     }

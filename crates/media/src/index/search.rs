@@ -78,6 +78,10 @@ pub struct Scanned {
 pub trait Scan {
     /// Looks through `bytes`. Work is linear in their number.
     fn scan(&self, bytes: Bytes<'_>) -> Scanned;
+
+    /// Whether what a mark belongs to ends where the mark says, so that what lies between it and
+    /// the next one may be left out.
+    fn ends_known(&self) -> bool;
 }
 
 /// Reads `start` to `end` of the source, less where it ends before.
@@ -153,6 +157,11 @@ impl Reader<'_> {
     pub fn begin(&self, at: u64, size: u64) -> Result<Stretch> {
         let bytes = read(self.source, at, at.saturating_add(size))?;
         Ok(self.stretch(at, bytes, true))
+    }
+
+    /// The stretch of bytes that were read already, whose first begins something.
+    pub fn take(&self, at: u64, bytes: Vec<u8>) -> Stretch {
+        self.stretch(at, bytes, true)
     }
 
     /// The stretch from `at` on, wherever that is.
