@@ -9,9 +9,19 @@
 
 #[cfg(test)]
 mod compare;
+pub mod fragments;
+#[cfg(test)]
+mod fragments_tests;
+pub mod hls;
+mod hls_playlist;
+mod hls_stream;
+#[cfg(test)]
+mod hls_tests;
 pub mod mp4;
 mod mp4_boxes;
+mod mp4_edits;
 mod mp4_excerpt;
+mod mp4_fragments;
 #[cfg(test)]
 mod mp4_long_tests;
 mod mp4_tables;
