@@ -91,7 +91,7 @@ impl Input {
         if source.is_empty() {
             return Err(named(Error::new(Kind::Malformed, "is empty (0 bytes)")));
         }
-        let mut io = ReadIo::new(source, whole)?;
+        let mut io = ReadIo::new(Arc::clone(&source), whole || steps_back(&*source))?;
         let mut probed: *const av::AVInputFormat = std::ptr::null();
         // SAFETY: reads through our own I/O only; no name is given.
         let code = unsafe {
@@ -285,6 +285,13 @@ impl Input {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the demuxer of an excerpt may go back in it. That of FLV does so only after damage, and
+/// loses all that a damaged size covers where it cannot; others would look for the end first.
+fn steps_back(excerpt: &dyn ByteSource) -> bool {
+    let mut start = [0; 3];
+    excerpt.read_at(0, &mut start).is_ok_and(|count| start[..count] == *b"FLV")
 }
 
 impl Drop for Input {

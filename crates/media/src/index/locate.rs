@@ -15,15 +15,16 @@ const LOOKS: usize = 40;
 const AIM: i64 = FLICKS / 4;
 /// Sound that a decoder wants before the window's first: its own first frames are not whole.
 const SOUND_LEAD: i64 = FLICKS / 4;
-/// How much is walked to find that sound.
+/// How much is walked to find that sound, and at a time.
+const SOUND_STEP: u64 = 32 << 10;
 const SOUND_WALK: u64 = 512 << 10;
 /// When one track has not reached the end of the window so long after the other one did, it has no
 /// more there.
-const OVERRUN: i64 = 3 * FLICKS;
+const OVERRUN: i64 = 2 * FLICKS;
 /// No further is walked back for a key picture: then the recording's first is taken.
 const BACK_MAX: u64 = 256 << 20;
 /// Nor further on.
-const ON_MAX: u64 = 1 << 30;
+const ON_MAX: u64 = 256 << 20;
 const FLICKS: i64 = reprise_model::time::FLICKS_PER_SECOND;
 
 /// Where a window lies.
@@ -104,7 +105,7 @@ impl Finder<'_> {
         let fits = |mark: &&Mark| is_key(mark) && self.pts(mark) <= target;
         let begun = front.start;
         let mut fresh = front.marks.len();
-        let mut size = self.usual_gop_bytes(front);
+        let mut size = ACCEPT / 3;
         loop {
             if let Some(key) = front.marks[..fresh.min(front.marks.len())].iter().rev().find(fits) {
                 return Ok(Some(*key));
@@ -130,11 +131,6 @@ impl Finder<'_> {
         Ok(found)
     }
 
-    /// How much to walk back first.
-    fn usual_gop_bytes(&self, _: &Stretch) -> u64 {
-        64 << 10
-    }
-
     /// The sound that is heard from a little before `target` on and lies before the key picture.
     fn sound_lead(&self, front: &mut Stretch, key: &Mark, target: i64) -> Result<Vec<Mark>> {
         let target = target.max(self.pts(key));
@@ -146,7 +142,9 @@ impl Finder<'_> {
             let early = first_after.is_some_and(|mark| self.pts(mark) <= wanted);
             let before = || front.marks.iter().filter(is_sound).filter(|mark| mark.at < key.at);
             let reached = before().any(|mark| self.pts(mark) <= wanted);
-            if early || reached || !self.line.sounds || front.start <= floor {
+            // A second of pictures without any: there is none.
+            let far = front.marks.first().is_some_and(|m| self.dts(m) < wanted - FLICKS);
+            if early || reached || far || !self.line.sounds || front.start <= floor {
                 if early {
                     return Ok(Vec::new());
                 }
@@ -157,7 +155,7 @@ impl Finder<'_> {
                     .copied()
                     .collect());
             }
-            self.reader.walk_back(front, floor.min(front.start), 32 << 10)?;
+            self.reader.walk_back(front, self.line.start, SOUND_STEP)?;
         }
     }
 

@@ -13,8 +13,9 @@ pub(super) const LOOK: u64 = 16 << 10;
 const LOOK_MAX: u64 = 2 << 20;
 /// Where nothing begins in a first look (a large key picture), the next ones go on by so much.
 const LOOK_STEP: u64 = 128 << 10;
-/// A stretch holds at most so many bytes; more are walked over.
-pub(super) const HOLD_MAX: usize = 4 << 20;
+/// A stretch holds at most so many bytes, half a minute at 3 Mbit/s; what is more is walked over
+/// here and read again by whoever decodes it.
+const HOLD_MAX: usize = 12 << 20;
 /// A walk reads so much at a time.
 const WALK: u64 = 64 << 10;
 const WALK_MAX: u64 = 1 << 20;

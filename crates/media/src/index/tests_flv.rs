@@ -50,9 +50,9 @@ fn real_footage() {
         let opened = source.take();
         ends_right(&index, &all);
         let cost = windows(&index, &source, &all, 24, 30 * SECOND);
-        eprintln!("opened with {opened:?}, {cost:?}");
+        eprintln!("opened with {opened:?}");
         assert!(opened.0 <= 1_200_000);
-        assert!(cost.beyond < 200_000, "{cost:?}");
+        cost.is_small(name);
     }
 }
 
@@ -80,11 +80,6 @@ fn tags(bytes: &[u8]) -> Vec<usize> {
     all
 }
 
-fn cost_is_small(what: &str, cost: &Cost) {
-    eprintln!("{what}: {cost:?}");
-    assert!(cost.beyond < 200_000, "{what}: {cost:?}");
-}
-
 /// Two recordings one after the other whose clocks do not go together.
 fn joined(what: &str, first: &[u8], second: &[u8], jump_s: f64) {
     let bytes = [first, second].concat();
@@ -106,7 +101,7 @@ fn joined(what: &str, first: &[u8], second: &[u8], jump_s: f64) {
     ends_right(&index, &all);
     let cost = windows(&index, &source, &all, 20, 6 * SECOND);
     eprintln!("{what}: opened with {opened:?}");
-    cost_is_small(what, &cost);
+    cost.is_small(what);
     // Over the seam.
     let plain: Arc<dyn ByteSource> = source;
     let (from, to) = (last - 3 * SECOND, last + 4 * SECOND);
@@ -137,7 +132,7 @@ fn a_clock_of_24_bits_goes_on() {
     let (index, source) = open(cut);
     assert_eq!(index.jumps(), []);
     ends_right(&index, &all);
-    cost_is_small("24 bits", &windows(&index, &source, &all, 20, 6 * SECOND));
+    windows(&index, &source, &all, 20, 6 * SECOND).is_small("24 bits");
 }
 
 #[test]
@@ -164,9 +159,9 @@ fn damage_is_stepped_over() {
         let (index, source) = open(bytes);
         assert_eq!(index.jumps(), [], "{what}");
         ends_right(&index, &all);
-        // How soon libav finds its way after damage depends on what it has in its buffer there.
-        let damaged = if what == "cut off" { 0..0 } else { 44 * SECOND..54 * SECOND };
-        cost_is_small(what, &windows_but(&damaged, &index, &source, &all, 20, 6 * SECOND));
+        // What libav makes of the damage itself depends on what it has in its buffer there.
+        let damaged = if what == "cut off" { 0..0 } else { 44 * SECOND..47 * SECOND };
+        windows_but(&damaged, &index, &source, &all, 20, 6 * SECOND).is_small(what);
     }
 }
 
@@ -187,13 +182,23 @@ fn long_gops_and_uneven_rates() {
         "flv",
     );
     let fast = made(60, &["-g", "60", "-qp", "8"], &[], "flv");
-    for (what, bytes) in [("long", long), ("uneven", uneven), ("fast", fast)] {
+    let both = made(60, &["-g", "1800", "-qp", "12", "-sc_threshold", "0"], &[], "flv");
+    let early = made(60, &["-g", "60", "-b:v", "600k", "-af", "atrim=end=30"], &[], "flv");
+    for (what, bytes) in [
+        ("long", long),
+        ("uneven", uneven),
+        ("fast", fast),
+        ("long and fast", both),
+        ("sound ends early", early),
+    ] {
         let all = whole(&bytes);
         let (index, source) = open(bytes.clone());
         eprintln!("{what}: {} bytes, opened with {:?}", bytes.len(), source.take());
         assert_eq!(index.jumps(), [], "{what}");
         ends_right(&index, &all);
-        cost_is_small(what, &windows(&index, &source, &all, 20, 6 * SECOND));
+        // The very last sound was muxed twenty seconds late.
+        let late = 30 * SECOND..if what == "sound ends early" { 31 * SECOND } else { 0 };
+        windows_but(&late, &index, &source, &all, 20, 6 * SECOND).is_small(what);
     }
 }
 
@@ -209,12 +214,12 @@ fn starts_in_the_middle_and_single_tracks() {
         let (index, source) = open(bytes);
         assert_eq!(index.jumps(), [], "{what}");
         ends_right(&index, &all);
-        cost_is_small(what, &windows(&index, &source, &all, 20, 6 * SECOND));
+        windows(&index, &source, &all, 20, 6 * SECOND).is_small(what);
     }
     let sound = made(60, &[], &["-vn"], "flv");
     let all = whole(&sound);
     let (index, source) = open(sound);
-    cost_is_small("sound", &windows(&index, &source, &all, 20, 6 * SECOND));
+    windows(&index, &source, &all, 20, 6 * SECOND).is_small("sound");
 }
 
 /// A recording that goes on for hours: the same minute and a half over and over, later each time.
@@ -373,4 +378,5 @@ fn mutations_are_answered() {
         }
         super::flv::answers(&bytes);
     }
+    (0..6000).step_by(37).for_each(|length| super::flv::answers(&small[..length]));
 }

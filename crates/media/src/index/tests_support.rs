@@ -193,6 +193,19 @@ pub struct Cost {
     /// Reads to find a window, on average.
     pub reads: u64,
     pub most_beyond: u64,
+    /// The windows' own ranges, on average.
+    pub own: u64,
+}
+
+impl Cost {
+    /// Little is read beyond the windows themselves; where key pictures are very far apart, little
+    /// in proportion.
+    #[track_caller]
+    pub fn is_small(&self, what: &str) {
+        eprintln!("{what}: {self:?}");
+        assert!(self.beyond < (self.own * 15 / 100).max(200_000), "{what}: {self:?}");
+        assert!(self.reads < 16, "{what}: {self:?}");
+    }
 }
 
 /// Compares a window with the whole file's packets.
@@ -289,10 +302,12 @@ pub fn windows_but(
         let (range, _) = source.take();
         let beyond = (looked + range).saturating_sub(size);
         cost.beyond += beyond;
+        cost.own += size;
         cost.most_beyond = cost.most_beyond.max(beyond);
         cost.reads += reads;
     }
     cost.beyond /= cost.windows;
+    cost.own /= cost.windows;
     cost.reads /= cost.windows;
     cost
 }

@@ -34,10 +34,12 @@ fn same(what: &str, bytes: Vec<u8>, all: &[Seen]) {
     if all.iter().any(|packet| packet.picture) {
         ends_right(&index, all);
     }
-    let cost = windows(&index, &source, all, 24, 6 * SECOND);
-    eprintln!("{what}: {length} bytes, opened with {opened:?}, {cost:?}");
+    // The very last sound was muxed long after it.
+    let late = 31 * SECOND..if what == "sound ends early" { 32 * SECOND } else { 0 };
+    let cost = windows_but(&late, &index, &source, all, 24, 6 * SECOND);
+    eprintln!("{what}: {length} bytes, opened with {opened:?}");
     assert!(opened.0 <= 1_200_000, "{what}: {opened:?}");
-    assert!(cost.beyond < 200_000, "{what}: {cost:?}");
+    cost.is_small(what);
 }
 
 #[test]
@@ -97,8 +99,10 @@ fn starts_in_the_middle_ends_cut_off_and_single_tracks() {
 
 #[test]
 fn gops_rates_and_codings() {
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 9] = [
         ("long", &["-g", "300", "-b:v", "600k", "-sc_threshold", "0"]),
+        ("long and fast", &["-g", "1800", "-qp", "12", "-sc_threshold", "0"]),
+        ("sound ends early", &["-g", "60", "-b:v", "600k", "-af", "atrim=end=30"]),
         ("one a minute", &["-g", "1800", "-b:v", "400k", "-sc_threshold", "0"]),
         ("uneven", &["-crf", "28", "-g", "60", "-vf", "drawbox=t=fill:enable='between(t,30,60)'"]),
         ("fast", &["-g", "60", "-qp", "8"]),
@@ -119,7 +123,8 @@ fn gops_rates_and_codings() {
         ("MPEG-2", &["-c:v", "mpeg2video", "-g", "30", "-b:v", "800k", "-c:a", "mp2"]),
     ];
     for (what, options) in cases {
-        let bytes = made(75, options, &[], "ts");
+        let seconds = if what == "H.265" { 30 } else { 75 };
+        let bytes = made(seconds, options, &[], "ts");
         let all = whole(&bytes);
         same(what, bytes, &all);
     }
@@ -150,8 +155,8 @@ fn clocks_that_jump() {
         // The seam itself: whichever way the last packets before it are ended.
         let seam = last - SECOND / 10..next + SECOND / 10;
         let cost = windows_but(&seam, &index, &source, &all, 20, 6 * SECOND);
-        eprintln!("{what}: opened with {opened:?}, {cost:?}");
-        assert!(cost.beyond < 200_000);
+        eprintln!("{what}: opened with {opened:?}");
+        cost.is_small(what);
         let plain: Arc<dyn ByteSource> = source;
         let (from, to) = (last - 3 * SECOND, last + 4 * SECOND);
         let times = (MediaTime::from_flicks(from), MediaTime::from_flicks(to));
@@ -179,8 +184,7 @@ fn damage_is_stepped_over() {
         ends_right(&index, &all);
         let damaged = 44 * SECOND..49 * SECOND;
         let cost = windows_but(&damaged, &index, &source, &all, 20, 6 * SECOND);
-        eprintln!("{what}: {cost:?}");
-        assert!(cost.beyond < 200_000, "{cost:?}");
+        cost.is_small(what);
     }
 }
 
@@ -228,7 +232,7 @@ impl Repeated {
             if packet[pes + 7] & flag != 0 {
                 let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|i| u64::from(packet[at + i]));
                 let time = (a >> 1 & 7) << 30 | b << 22 | c >> 1 << 15 | d << 7 | e >> 1;
-                let time = time + self.period * turn & 0x1_ffff_ffff;
+                let time = (time + self.period * turn) & 0x1_ffff_ffff;
                 packet[at] = (a & 0xf0 | time >> 30 << 1 | 1) as u8;
                 packet[at + 1] = (time >> 22) as u8;
                 packet[at + 2] = (time >> 15 << 1 | 1) as u8;
@@ -330,4 +334,5 @@ fn mutations_are_answered() {
         }
         super::ts::answers(&bytes);
     }
+    (0..6000).step_by(37).for_each(|length| super::ts::answers(&small[..length]));
 }

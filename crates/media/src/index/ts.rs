@@ -143,7 +143,7 @@ impl Ts {
 
     /// Adds what lies from the window's first picture to its end; of what begins after the end
     /// nothing, so that no half picture is there.
-    fn add_window(&self, place: &Place, source: &Arc<dyn ByteSource>, to: &mut Builder<'_>) {
+    fn add_window(&self, place: &Place, to: &mut Builder<'_>) {
         let last = place.last();
         let (cut, end) = match &place.reached {
             Reached::All(marks) => (
@@ -151,7 +151,7 @@ impl Ts {
                 marks.iter().map(|mark| mark.at).max().unwrap_or(place.key.at),
             ),
             Reached::Late(mark) => (mark.at, mark.at),
-            Reached::Never => (source.len(), source.len()),
+            Reached::Never => (last.walked, last.walked),
         };
         let cut = cut.max(place.key.end);
         let held: Vec<&Stretch> =
@@ -233,7 +233,7 @@ impl Locate for Ts {
             let picked = self.pick(&bytes, |_, pid| self.streams.sounds.contains(&pid));
             excerpt.picked(picked, first.at, key.at);
         }
-        self.add_window(&place, source, &mut excerpt);
+        self.add_window(&place, &mut excerpt);
         let (excerpt, clock) = excerpt.finish(self.line.time(key.at, key.dts));
         Ok(Located { excerpt, clock })
     }
