@@ -5,6 +5,7 @@ pub mod command;
 pub mod dice;
 pub mod live;
 pub mod readback;
+pub mod reading;
 pub mod results;
 pub mod session;
 pub mod tree;

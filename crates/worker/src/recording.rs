@@ -3,17 +3,30 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reprise_ingest::{MeasuredPart, Timeline, resolve};
+use reprise_ingest::{Location, MeasuredPart, Timeline, resolve};
 use reprise_media::{FileSource, MediaInfo, probe};
+use reprise_model::bytes::without_secrets;
 use reprise_model::outcome::{Fault, RecordingSummary};
 use reprise_model::session::RecordingEntry;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
 
 use crate::digest::of_source;
 
+/// Opens a recording's bytes: a file of this machine, or what lies behind an `http://`, `https://` or
+/// `s3://` address. Blocks.
+///
+/// # Errors
+/// As [`FileSource::open`] and [`reprise_store::open_source`].
+pub fn open_bytes(location: &Location) -> Result<Arc<dyn ByteSource>> {
+    Ok(match location {
+        Location::File(path) => FileSource::open(path)?,
+        Location::Remote(uri) => reprise_store::open_source(uri)?,
+    })
+}
+
 /// One file of a recording.
 pub struct OpenRecording {
-    /// As the manifest names it.
+    /// As the manifest names it, without credentials.
     pub uri: String,
     /// Its bytes.
     pub source: Arc<dyn ByteSource>,
@@ -28,11 +41,11 @@ impl OpenRecording {
     ///
     /// # Errors
     /// Where it is missing, unreadable or no recording.
-    pub fn open(path: &Path, uri: &str) -> Result<Self> {
-        let source = FileSource::open(path)?;
-        let info = probe(source.clone())?;
+    pub fn open(location: &Location, uri: &str) -> Result<Self> {
+        let source = open_bytes(location)?;
+        let info = probe(Arc::clone(&source))?;
         let digest = of_source(source.as_ref())?;
-        Ok(Self { uri: uri.to_owned(), source, info, digest })
+        Ok(Self { uri: without_secrets(uri), source, info, digest })
     }
 }
 
@@ -55,11 +68,10 @@ impl Recordings {
         let mut files = Vec::new();
         let mut parts = Vec::new();
         for entry in entries {
-            let path = resolve(base, &entry.uri).into_file()?;
-            let file = OpenRecording::open(&path, &entry.uri)?;
+            let file = OpenRecording::open(&resolve(base, &entry.uri), &entry.uri)?;
             file.info.require_video()?;
             parts.push(MeasuredPart {
-                uri: entry.uri.clone(),
+                uri: file.uri.clone(),
                 started_at: entry.started_at,
                 duration: file.info.duration,
             });
@@ -88,7 +100,7 @@ impl Recordings {
             {
                 warnings.push(format!(
                     "{}: the manifest says {stated}, measured are {}; the measured length counts",
-                    entry.uri, file.info.duration
+                    file.uri, file.info.duration
                 ));
             }
         }

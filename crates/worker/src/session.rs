@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use reprise_ingest::{
     EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
 };
-use reprise_media::{FileSource, probe, release_memory};
+use reprise_media::{probe, release_memory};
+use reprise_model::bytes::without_secrets;
 use reprise_model::explanation::Explanation;
 use reprise_model::{MediaDuration, MediaTime, Result, Span, WallTime};
 use reprise_segment::{Input, Segmentation, Settings, explain, segment};
+
+use crate::recording::open_bytes;
 
 /// A session's manifest and event log.
 pub struct OpenSession {
@@ -88,12 +91,9 @@ impl OpenSession {
         for entry in &self.loaded.manifest.recordings {
             let duration = match entry.duration_s {
                 Some(stated) => stated,
-                None => {
-                    let file = resolve(&self.loaded.base, &entry.uri).into_file()?;
-                    probe(FileSource::open(&file)?)?.duration
-                }
+                None => probe(open_bytes(&resolve(&self.loaded.base, &entry.uri))?)?.duration,
             };
-            let (uri, started_at) = (entry.uri.clone(), entry.started_at);
+            let (uri, started_at) = (without_secrets(&entry.uri), entry.started_at);
             parts.push(MeasuredPart { uri, started_at, duration });
         }
         Timeline::build(&parts)
