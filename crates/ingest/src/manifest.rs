@@ -3,6 +3,7 @@
 //! An error names the file, the line where it is known, the key, and what to write instead. What
 //! lets the job go on, such as a picture that is not there, is a warning.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,25 @@ pub enum Location {
     Remote(String),
 }
 
+/// For people: without credentials.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Remote(url) => f.write_str(&without_secrets(url)),
+        }
+    }
+}
+
 impl Location {
+    /// What a command's argument means: as [`resolve`] from where the command runs.
+    pub fn of_argument(argument: &Path) -> Self {
+        match argument.to_str() {
+            Some(text) => resolve(Path::new(""), text),
+            None => Self::File(argument.to_owned()),
+        }
+    }
+
     /// The path of a file, for what is read from this machine only: logs, product lists, pictures.
     ///
     /// # Errors
@@ -433,6 +452,14 @@ log = ["events.jsonl"]
         assert_eq!(resolve(base, "/x.flv"), Location::File("/x.flv".into()));
         assert_eq!(resolve(base, "file:///x.flv"), Location::File("/x.flv".into()));
         assert_eq!(resolve(base, "s3://b/k"), Location::Remote("s3://b/k".into()));
+        let argument = |text| Location::of_argument(Path::new(text));
+        assert_eq!(argument("a/b.flv"), Location::File("a/b.flv".into()));
+        let signed = argument("https://me:pass@h.example/a//b.flv?token=t");
+        assert_eq!(
+            signed,
+            Location::Remote("https://me:pass@h.example/a//b.flv?token=t".to_owned())
+        );
+        assert_eq!(signed.to_string(), "https://h.example/a//b.flv");
         let error =
             resolve(base, "https://me:pass@h.example/a.flv?token=t").into_file().unwrap_err();
         assert_eq!(error.kind, Kind::Unsupported);
