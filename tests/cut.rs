@@ -2,7 +2,7 @@
 //! pictures, sound in sync.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
-use reprise_media::{ClipRequest, EncodeSettings, FileSource, encode_clip, probe};
+use reprise_media::{ClipRequest, EncodeSettings, FileSource, cut_clip, probe};
 use reprise_model::Span;
 use reprise_tests::{live, readback};
 
@@ -29,10 +29,10 @@ fn twenty_random_cuts_are_exact_in_every_container() {
             .find(|&(start, length)| every_picture_is_new(start, length))
             .unwrap();
         let source = FileSource::open(&folder.join(container)).unwrap();
-        let info = probe(source.clone()).unwrap();
+        let media = probe(source.clone()).unwrap();
         let span = Span::from_seconds(start, start + length);
-        let request = ClipRequest { span, settings: &settings, stills: &[] };
-        let clip = encode_clip(source, &info, &request, None, &mut |_| {}).unwrap();
+        let request = ClipRequest { span, settings: &settings, stills: &[], damaged_packets: 0 };
+        let clip = cut_clip(source, &media, &request, None, &mut |_| {}).unwrap();
         let path = out.path().join(format!("{index}.mp4"));
         std::fs::write(&path, &clip.mp4).unwrap();
         let read = readback::read(&path);

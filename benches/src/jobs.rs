@@ -46,9 +46,23 @@ impl Jobs {
     /// # Errors
     /// Where it fails or a clip is not as it should be.
     pub fn cut(&self, windows: &[Window], jobs: Option<u32>) -> Result<Run> {
+        self.cut_of(&self.recording.live, windows, jobs, &[])
+    }
+
+    /// The same of another recording, with more options.
+    ///
+    /// # Errors
+    /// As [`Self::cut`].
+    pub fn cut_of(
+        &self,
+        live: &Path,
+        windows: &[Window],
+        jobs: Option<u32>,
+        options: &[&str],
+    ) -> Result<Run> {
         let out = self.empty("cut")?;
         let mut command = self.command(&self.reprise);
-        command.arg("cut").arg(&self.recording.live);
+        command.arg("cut").arg(self.short(live)).args(options);
         for window in windows {
             let to_s = window.from_s + window.length_s;
             command.arg("--window").arg(format!("{:.3}-{to_s:.3}", window.from_s));
@@ -64,10 +78,11 @@ impl Jobs {
     ///
     /// # Errors
     /// Where it fails, ships nothing, or a clip is not as it should be.
-    pub fn run(&self) -> Result<(Run, Vec<Window>)> {
+    pub fn run(&self, options: &[&str]) -> Result<(Run, Vec<Window>)> {
         let out = self.empty("run")?;
         let mut command = self.command(&self.reprise);
         command.arg("run").arg(&self.recording.session).arg("--out").arg(self.short(&out));
+        command.args(options);
         let shown = shown(&command);
         let usage = measure(&mut command, &self.log())?;
         let result = files(&out, "session.json")?;
@@ -94,6 +109,48 @@ impl Jobs {
             command.arg(format!("{:.3}", window.from_s)).arg(format!("{:.3}", window.length_s));
         }
         self.finish(command, &out, windows)
+    }
+
+    /// Cuts the windows with one plain ffmpeg command each, and checks nothing.
+    ///
+    /// # Errors
+    /// Where it fails or a clip is not as it should be.
+    pub fn plain(&self, windows: &[Window]) -> Result<Run> {
+        let out = self.empty("plain")?;
+        let make = |from: &str, length: &str, clip: &Path| {
+            let mut command = self.command(Path::new("ffmpeg"));
+            command.args(["-nostdin", "-v", "error", "-y", "-ss", from]);
+            command.arg("-i").arg(&self.recording.live).args(["-t", length]);
+            command.args(self.coding.video.split(' ')).args(self.coding.audio.split(' '));
+            command.args(["-movflags", "+faststart"]).arg(self.short(clip));
+            command
+        };
+        let mut usage = Usage::default();
+        for (index, window) in windows.iter().enumerate() {
+            let (from, length) =
+                (format!("{:.3}", window.from_s), format!("{:.3}", window.length_s));
+            let clip = out.join(format!("{index}.mp4"));
+            usage += measure(&mut make(&from, &length, &clip), &self.log())?;
+        }
+        let clips_bytes = check_clips(&out, windows)?;
+        let command = shown(&make("FROM", "LENGTH", &out.join("N.mp4")));
+        fs::remove_dir_all(&out)?;
+        Ok(Run { usage, command, clips_bytes })
+    }
+
+    /// The default profile without smart cut, as a file.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn encoding_profile(&self) -> Result<String> {
+        let text = fs::read_to_string(self.root.join("pipelines/profiles/h264-720p-fast.toml"))?;
+        let changed = text.replace("smart_cut = true", "smart_cut = false");
+        if changed == text {
+            return Err("the default profile has no line `smart_cut = true`".into());
+        }
+        let path = self.work.join("encode-all.toml");
+        fs::write(&path, changed)?;
+        Ok(self.short(&path).to_string_lossy().into_owned())
     }
 
     /// Decodes the windows once, on one thread (D1): what no job that looks at them can go below.

@@ -1,8 +1,10 @@
 //! The bench: Reprise and the script that a user would write do the same job, taking turns in one run.
 
+mod compare;
 mod eval;
 mod jobs;
 mod log_speed;
+mod long;
 mod machine;
 mod measure;
 mod recording;
@@ -12,10 +14,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use jobs::{Jobs, Run};
+use jobs::Jobs;
 use machine::Machine;
-use recording::{Coding, Recording, Window};
-use report::{Comparison, Page, Side};
+use recording::{Coding, Recording};
+use report::Page;
 
 /// Every failure ends the bench with its words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -29,7 +31,7 @@ Build the command first: cargo build --release -p reprise-cli
 
   --quick         one pair, no warm-up
   --pairs N       how often each side runs (default 3, after one warm-up)
-  --job NAME      only this job: cut or run
+  --job NAME      only this job: cut, run or long
   --clips N       only the first N of the ten windows, to try the bench itself
   --reprise FILE  the command (default: beside this program)
   --results FILE  where the page goes (default: benches/RESULTS.md)
@@ -109,8 +111,8 @@ impl Options {
             return Err("--pairs and --clips must be 1 or more".into());
         }
         match options.job.as_deref() {
-            None | Some("cut" | "run") => Ok(Some(options)),
-            Some(job) => Err(format!("`{job}` is no job; there are cut and run").into()),
+            None | Some("cut" | "run" | "long") => Ok(Some(options)),
+            Some(job) => Err(format!("`{job}` is no job; there are cut, run and long").into()),
         }
     }
 
@@ -164,16 +166,24 @@ fn bench(options: &Options) -> Result<()> {
     }
     let mut comparisons = Vec::new();
     if options.wants("cut") {
-        comparisons.push(compare_cut(&jobs, windows, options.pairs)?);
+        comparisons.push(compare::smart(&jobs, windows, options.pairs)?);
+        comparisons.push(compare::encoded(&jobs, windows, options.pairs)?);
     }
     if options.wants("run") {
-        comparisons.push(compare_run(&jobs, options.pairs)?);
+        comparisons.push(compare::run(&jobs, options.pairs)?);
+    }
+    let mut more = Vec::new();
+    if options.wants("long") {
+        let (comparison, read) = long::compare(&jobs, windows, options.pairs.max(5))?;
+        comparisons.push(comparison);
+        more.push(read);
     }
 
     let page = report::page(&Page {
         machine: &machine,
         recording: &described,
         pairs: options.pairs,
+        more: &more,
         reproduce: &reproduce(options),
         comparisons: &comparisons,
     });
@@ -181,77 +191,6 @@ fn bench(options: &Options) -> Result<()> {
     std::fs::write(&results, &page).map_err(|error| format!("{}: {error}", results.display()))?;
     std::io::stdout().write_all(page.as_bytes())?;
     eprintln!("written to {}", results.display());
-    Ok(())
-}
-
-/// Clips at given times.
-fn compare_cut(jobs: &Jobs, windows: &[Window], pairs: u32) -> Result<Comparison> {
-    let mut sides = ["`reprise cut --jobs 1`", "`reprise cut`", "script", "D1"].map(side);
-    for pair in 1..=pairs {
-        let [one, all, script, decode] = &mut sides;
-        add(one, pair, || jobs.cut(windows, Some(1)))?;
-        add(script, pair, || jobs.script(windows))?;
-        add(all, pair, || jobs.cut(windows, None))?;
-        add(decode, pair, || jobs.decode(windows))?;
-    }
-    let clips_s = windows.iter().map(|window| window.length_s).sum();
-    Ok(Comparison {
-        title: format!("{} clips at given times", windows.len()),
-        about: format!(
-            "{clips_s:.0} s of clips: cut to the picture, encoded with the same settings, checked, with a cover. \
-             Without `--jobs`, `reprise cut` works on one clip a core."
-        ),
-        clips_s,
-        sides: sides.into(),
-        script: 2,
-        decode: 3,
-    })
-}
-
-/// The whole job for a LIVE.
-fn compare_run(jobs: &Jobs, pairs: u32) -> Result<Comparison> {
-    let mut sides = ["`reprise run`", "script", "D1"].map(side);
-    let mut shipped: Option<Vec<Window>> = None;
-    for pair in 1..=pairs {
-        let [ours, script, decode] = &mut sides;
-        let mut windows = Vec::new();
-        add(ours, pair, || {
-            let (run, found) = jobs.run()?;
-            windows = found;
-            Ok(run)
-        })?;
-        if shipped.as_ref().is_some_and(|before| *before != windows) {
-            return Err("`reprise run` shipped other clips than the time before".into());
-        }
-        add(script, pair, || jobs.script(&windows))?;
-        add(decode, pair, || jobs.decode(&windows))?;
-        shipped = Some(windows);
-    }
-    let windows = shipped.unwrap_or_default();
-    let clips_s = windows.iter().map(|window| window.length_s).sum();
-    Ok(Comparison {
-        title: "The whole job for one LIVE".to_owned(),
-        about: format!(
-            "Our side reads the event log, finds the moments, looks around each of them for the cut, and makes the clips and the \
-             report. The script is told the times of the {} clips ({clips_s:.0} s) that shipped.",
-            windows.len()
-        ),
-        clips_s,
-        sides: sides.into(),
-        script: 1,
-        decode: 2,
-    })
-}
-
-fn side(name: &str) -> Side {
-    Side { name: name.to_owned(), runs: Vec::new() }
-}
-
-fn add(side: &mut Side, pair: u32, run: impl FnOnce() -> Result<Run>) -> Result<()> {
-    let run = run().map_err(|error| format!("{}: {error}", side.name))?;
-    let usage = run.usage;
-    eprintln!("pair {pair}  {}: {:.1} s CPU, {:.1} s wall", side.name, usage.cpu_s, usage.wall_s);
-    side.runs.push(run);
     Ok(())
 }
 

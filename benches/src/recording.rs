@@ -6,8 +6,8 @@ use std::process::Command;
 use crate::Result;
 use crate::machine::first_line;
 
-/// Lengths of the ten windows, seconds: from the short ones to those that are just liked.
-const LENGTHS_S: [f64; 10] = [30.0, 12.0, 40.0, 20.0, 35.0, 15.0, 25.0, 38.0, 18.0, 28.0];
+/// Lengths of the ten windows, seconds.
+const LENGTHS_S: [f64; 10] = [30.0; 10];
 
 /// Puts the windows' starts between pictures and away from key pictures.
 const OFF_THE_GRID_S: f64 = 0.37;
@@ -141,7 +141,7 @@ fn make_fixture(root: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Streams for people, length in seconds, pictures a second.
-fn probe(file: &Path) -> Result<(String, f64, f64)> {
+pub fn probe(file: &Path) -> Result<(String, f64, f64)> {
     let ask = |stream: &str, entries: &str| {
         first_line(
             Command::new("ffprobe")
@@ -183,7 +183,7 @@ mod tests {
             }
         }
         assert!(windows(30.0).is_err());
-        assert_eq!(windows(600.0).unwrap()[1], Window { from_s: 84.37, length_s: 12.0 });
+        assert_eq!(windows(600.0).unwrap()[1], Window { from_s: 75.37, length_s: 30.0 });
     }
 
     #[test]

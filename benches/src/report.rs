@@ -14,12 +14,12 @@ pub struct Comparison {
     pub about: String,
     /// Length of the clips together.
     pub clips_s: f64,
-    /// Ways of doing it, ours first.
+    /// Ways of doing it.
     pub sides: Vec<Side>,
-    /// Index of the side that ours are divided by.
-    pub script: usize,
+    /// Which sides are divided by which, by index.
+    pub ratios: Vec<(usize, usize)>,
     /// Index of the plain decode, D1.
-    pub decode: usize,
+    pub decode: Option<usize>,
 }
 
 /// One way of doing a job.
@@ -38,6 +38,8 @@ pub struct Page<'a> {
     pub recording: &'a str,
     /// How often each side ran.
     pub pairs: u32,
+    /// Sections that hold no comparison, as they stand.
+    pub more: &'a [String],
     /// The command that makes the page.
     pub reproduce: &'a str,
     /// What was measured.
@@ -120,6 +122,9 @@ pub fn page(page: &Page<'_>) -> String {
     for comparison in page.comparisons {
         section(&mut text, comparison);
     }
+    for section in page.more {
+        text += section;
+    }
     text += "\n## How it is measured\n\n\
         CPU is user and system time of a command and of every process that it starts. *Largest process* is the highest \
         resident memory (`VmHWM`) of any one process, *all processes* the highest sum of those that ran at one time. \
@@ -132,8 +137,7 @@ pub fn page(page: &Page<'_>) -> String {
 fn section(text: &mut String, comparison: &Comparison) {
     let _ = write!(text, "\n## {}\n\n{}\n\n", comparison.title, comparison.about);
     let minutes = comparison.clips_s / 60.0;
-    let decode = comparison.sides.get(comparison.decode);
-    let script = comparison.sides.get(comparison.script);
+    let decode = comparison.decode.and_then(|index| comparison.sides.get(index));
     text.push_str(
         "| | CPU, s | wall, s | CPU per minute of clip, s | CPU / D1 | largest process, MiB | all processes, MiB | clips, MB |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
@@ -159,24 +163,26 @@ fn section(text: &mut String, comparison: &Comparison) {
             ],
         );
     }
-    if let Some(script) = script {
-        text.push_str(
-            "\n| ratio | CPU | wall | largest process | all processes |\n\
-             | --- | ---: | ---: | ---: | ---: |\n",
+    text.push_str(
+        "\n| ratio | CPU | wall | largest process | all processes |\n\
+         | --- | ---: | ---: | ---: | ---: |\n",
+    );
+    for &(over, under) in &comparison.ratios {
+        let (Some(side), Some(base)) = (comparison.sides.get(over), comparison.sides.get(under))
+        else {
+            continue;
+        };
+        let ratio = |figure| Spread::shown(ratios(&side.runs, &base.runs, figure));
+        line(
+            text,
+            &[
+                format!("{} / {}", side.name, base.name),
+                ratio(cpu),
+                ratio(wall),
+                ratio(largest_mib),
+                ratio(together_mib),
+            ],
         );
-        for side in comparison.sides.iter().take(comparison.script) {
-            let ratio = |figure| Spread::shown(ratios(&side.runs, &script.runs, figure));
-            line(
-                text,
-                &[
-                    format!("{} / {}", side.name, script.name),
-                    ratio(cpu),
-                    ratio(wall),
-                    ratio(largest_mib),
-                    ratio(together_mib),
-                ],
-            );
-        }
     }
     text.push_str("\nCommands, from the project's top folder:\n\n```sh\n");
     for side in &comparison.sides {
@@ -246,8 +252,8 @@ mod tests {
             about: "About.".to_owned(),
             clips_s: 120.0,
             sides: vec![side("ours", 50.0, 100), side("script", 100.0, 200), side("D1", 10.0, 50)],
-            script: 1,
-            decode: 2,
+            ratios: vec![(0, 1)],
+            decode: Some(2),
         };
         let machine = Machine {
             cpu: "CPU".to_owned(),
@@ -263,6 +269,7 @@ mod tests {
             machine: &machine,
             recording: "live.flv",
             pairs: 1,
+            more: &[],
             reproduce: "make bench",
             comparisons: &[comparison],
         });

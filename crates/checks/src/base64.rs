@@ -1,27 +1,49 @@
 //! A waveform as text: 16-bit samples, little endian, in base64 (RFC 4648, padded), so that
-//! evidence in JSON stays a third of what a list of numbers takes.
+//! evidence in JSON stays a third of what a list of numbers takes; as bytes where no human reads.
 
-use serde::{Deserialize, Deserializer, Serializer, de};
+use std::fmt;
+
+use serde::de::{self, Visitor};
+use serde::{Deserializer, Serializer};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// For `#[serde(with)]`.
 pub(crate) fn serialize<S: Serializer>(samples: &[i16], serializer: S) -> Result<S::Ok, S::Error> {
     let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    serializer.serialize_str(&encode(&bytes))
+    if serializer.is_human_readable() {
+        serializer.serialize_str(&encode(&bytes))
+    } else {
+        serializer.serialize_bytes(&bytes)
+    }
 }
 
 /// For `#[serde(with)]`.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<i16>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let bytes = decode(&text).ok_or_else(|| de::Error::custom("the waveform is not base64"))?;
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(de::Error::custom("the waveform ends within a sample"));
+    deserializer.deserialize_any(Samples)
+}
+
+/// Reads either of both.
+struct Samples;
+
+impl Visitor<'_> for Samples {
+    type Value = Vec<i16>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a waveform")
     }
-    Ok(pairs.iter().map(|&pair| i16::from_le_bytes(pair)).collect())
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<i16>, E> {
+        let bytes = decode(text).ok_or_else(|| E::custom("the waveform is not base64"))?;
+        self.visit_bytes(&bytes)
+    }
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<i16>, E> {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(E::custom("the waveform ends within a sample"));
+        }
+        Ok(pairs.iter().map(|&pair| i16::from_le_bytes(pair)).collect())
+    }
 }
 
 fn encode(bytes: &[u8]) -> String {

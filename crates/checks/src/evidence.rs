@@ -143,4 +143,16 @@ impl Evidence {
             sound: self.sound.within(span),
         }
     }
+
+    /// The same with all times moved by `by`.
+    pub fn shifted(mut self, by: MediaDuration) -> Self {
+        for sample in &mut self.pictures.samples {
+            sample.time = sample.time + by;
+        }
+        self.sound.start = self.sound.start + by;
+        for gap in &mut self.sound.gaps {
+            *gap = Span::new(gap.start + by, gap.end + by);
+        }
+        self
+    }
 }

@@ -1,12 +1,13 @@
-//! The options that several commands share, and the files that they name.
+//! The options that several commands share, the files that they name, and who decodes.
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use reprise_checks::Policy;
+use reprise_media::remote::{Misbehaviour, Program};
 use reprise_model::{Error, Kind, Result};
 use reprise_segment::Settings;
-use reprise_transcode::{Profile, TrimSettings};
+use reprise_transcode::{ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify};
 use reprise_worker::RunOptions;
 use serde::Deserialize;
 
@@ -19,12 +20,94 @@ pub struct PipelineArgs {
     /// Encoding profile (TOML); without it the built-in pipelines/profiles/h264-720p-fast.toml
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
-    /// How moments are found and cuts are chosen (TOML, sections segment and trim)
+    /// How moments are found, cuts are chosen and decoding is bounded (TOML, sections segment, trim
+    /// and isolation)
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
     /// Clips worked on at once; without it one a core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub isolation: IsolationArgs,
+}
+
+/// Who decodes.
+#[derive(Args, Debug)]
+pub struct IsolationArgs {
+    /// Decode in child processes that can neither reach the network nor open a file; `off` is for
+    /// finding defects, with recordings that you trust
+    #[arg(long, value_name = "ON|OFF", default_value = "on", hide_possible_values = true)]
+    isolation: Switch,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// As it should be.
+    On,
+    /// Not.
+    Off,
+}
+
+/// The hidden subcommand that a child is started with.
+pub const CHILD: &str = "decode-child";
+/// For tests: which request makes a child misbehave, and how, such as `crash@2`.
+const MISBEHAVE: &str = "REPRISE_TEST_MISBEHAVE";
+
+impl IsolationArgs {
+    /// Who does the work on media, with `limits` for each child.
+    ///
+    /// # Errors
+    /// `Usage` where the variable of the tests says what nobody knows.
+    pub fn workers(&self, limits: ChildLimits) -> Result<MediaWorkers> {
+        match self.isolation {
+            Switch::Off => Ok(MediaWorkers::in_process()),
+            Switch::On => children(limits),
+        }
+    }
+}
+
+/// Children of this very program.
+///
+/// # Errors
+/// As [`IsolationArgs::workers`].
+pub fn children(limits: ChildLimits) -> Result<MediaWorkers> {
+    let misbehave = match std::env::var(MISBEHAVE) {
+        Ok(text) => Some(misbehaviour(&text).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("{MISBEHAVE}: `{text}` is not known"))
+        })?),
+        Err(_) => None,
+    };
+    let mut arguments = vec![CHILD.to_owned(), limits.memory_mb.to_string()];
+    if misbehave.is_some() {
+        arguments.push("--may-misbehave".to_owned());
+    }
+    // The file that runs, even where another has taken its name since.
+    let program = Program { path: "/proc/self/exe".into(), arguments };
+    Ok(MediaWorkers::isolated(Isolation { program, limits, misbehave }))
+}
+
+fn misbehaviour(text: &str) -> Option<(usize, Misbehaviour)> {
+    let (how, number) = text.split_once('@')?;
+    Some((number.parse().ok()?, serde_json::from_value(how.into()).ok()?))
+}
+
+/// How much of a finished clip is decoded to verify it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum VerifyArg {
+    /// Its sound, and the seams or the key pictures; the rest is what the window's decode judged
+    Seams,
+    /// All of it
+    Full,
+}
+
+impl From<VerifyArg> for Verify {
+    fn from(argument: VerifyArg) -> Self {
+        match argument {
+            VerifyArg::Seams => Self::Seams,
+            VerifyArg::Full => Self::Full,
+        }
+    }
 }
 
 /// A settings file.
@@ -33,6 +116,7 @@ pub struct PipelineArgs {
 struct SettingsFile {
     segment: Settings,
     trim: TrimSettings,
+    isolation: ChildLimits,
 }
 
 impl PipelineArgs {
@@ -42,6 +126,7 @@ impl PipelineArgs {
     /// Where a file is missing or wrong, with its line.
     pub fn options(&self) -> Result<RunOptions> {
         let mut options = RunOptions::built_in()?;
+        let mut limits = ChildLimits::default();
         if let Some(path) = &self.standard {
             options.policy = Policy::from_toml(&read(path)?, &path.display().to_string())?;
         }
@@ -59,7 +144,9 @@ impl PipelineArgs {
             })?;
             options.segment = file.segment;
             options.trim = file.trim;
+            limits = file.isolation;
         }
+        options.workers = self.isolation.workers(limits)?;
         if let Some(jobs) = self.jobs {
             options.jobs = usize::from(jobs);
         }
@@ -83,10 +170,12 @@ mod tests {
         let file: SettingsFile = toml::from_str(text).unwrap();
         assert_eq!(file.segment, Settings::default());
         assert_eq!(file.trim, TrimSettings::default());
+        assert_eq!(file.isolation, ChildLimits::default());
         let named: toml::Table = toml::from_str(text).unwrap();
         for (section, whole) in [
             ("segment", toml::Table::try_from(Settings::default()).unwrap()),
             ("trim", toml::Table::try_from(TrimSettings::default()).unwrap()),
+            ("isolation", toml::Table::try_from(ChildLimits::default()).unwrap()),
         ] {
             let section = named[section].as_table().unwrap();
             for key in whole.keys() {

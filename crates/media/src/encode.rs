@@ -2,29 +2,26 @@
 //! in sync, index in front.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::faststart::faststart;
 use crate::ffi::encoder::{Encoder, PictureSettings};
 use crate::ffi::frame::{Frame, Packet};
-use crate::ffi::muxer::Muxer;
+use crate::ffi::muxer::Track;
+use crate::media::{Media, MediaInfo, VideoInfo};
+use crate::mux::mux;
 use crate::orientation::fitted;
-use crate::probe::{MediaInfo, VideoInfo};
-use crate::sound_track::{SoundTrack, collect};
+use crate::sound_track::ClipSound;
 use crate::still::{Still, to_still};
+use crate::verify::{Expected, Means, verify_encoded};
 use crate::view::Observer;
-use crate::window::{
-    Sink, SoundRun, WindowOptions, WindowStats, decode, show_picture, show_sound, sound_format,
-};
-
-/// Largest MP4 that is made in memory: 60 s at 60 Mbit/s.
-const MP4_LIMIT: usize = 512 << 20;
+use crate::window::{Sink, SoundRun, WindowOptions, WindowStats, decode, show_picture};
 
 /// How pictures and sound are coded. Read from a profile; unknown keys are errors.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodeSettings {
     /// Encoder of the pictures, as libav names it.
@@ -34,6 +31,8 @@ pub struct EncodeSettings {
     pub video_threads: u32,
     /// The encoder's own options, such as `preset` and `crf`.
     pub video_options: BTreeMap<String, String>,
+    /// Copy the recording's coded pictures where they comply, and encode only the edges.
+    pub smart_cut: bool,
     /// Seconds between key pictures at most. Shorter seeks faster, longer is smaller.
     pub gop_s: f64,
     /// Pixels of the short side at most; larger recordings are scaled down, none is scaled up.
@@ -57,13 +56,15 @@ pub struct ClipRequest<'a> {
     pub settings: &'a EncodeSettings,
     /// Times of which a still is wanted, in order.
     pub stills: &'a [MediaTime],
+    /// Packets that an earlier look at this stretch could not decode; with any, nothing is copied.
+    pub damaged_packets: u64,
 }
 
 /// A finished clip.
 #[derive(Debug)]
 pub struct EncodedClip {
     /// The file.
-    pub mp4: Vec<u8>,
+    pub mp4: Arc<[u8]>,
     /// What it shows, exactly: the first picture's time, and one picture's length after the last.
     pub span: Span,
     /// Pictures.
@@ -76,54 +77,42 @@ pub struct EncodedClip {
     pub height: u32,
     /// Whether it has sound.
     pub has_audio: bool,
+    /// Which of its pictures, counted from 0, are the recording's own coded ones.
+    pub copied: Range<u64>,
+    /// What was decided about copying, and why, for people.
+    pub notes: Vec<String>,
     /// How the decoding went.
     pub stats: WindowStats,
 }
 
-/// Cuts and encodes one stretch in one pass; `observer` sees the recording's own pictures and
+/// Encodes one stretch in one pass, and verifies the file by its time line and its key pictures.
+/// `observer` sees the recording's own pictures and
 /// sound of the clip as they go into the encoder, and `on_still` gets the stills that were asked
 /// for, in order, as far as the clip goes (kept, they would cost 3 MB each).
 ///
 /// # Errors
-/// `Unsupported` where the recording has no pictures; `Usage` where the stretch lies outside it or
+/// `Unsupported` where the recording has no pictures; `Bug` where the file does not hold what went
+/// into it; `Usage` where the stretch lies outside it or
 /// is shorter than a picture; `Malformed` where it cannot be decoded; `Unavailable` where an
 /// encoder is missing.
 pub fn encode_clip(
     source: Arc<dyn ByteSource>,
-    info: &MediaInfo,
+    media: &Media,
     request: &ClipRequest<'_>,
     observer: Option<&mut dyn Observer>,
     on_still: &mut dyn FnMut(Still),
 ) -> Result<EncodedClip> {
-    let video = info.require_video()?;
-    let wanted = request.span.intersect(info.span());
-    let rate = output_rate(video, request.settings.fps_max);
+    let info = &media.info;
+    let Layout { wanted, near, rate, count, size } = Layout::of(info, request)?;
     let tick = MediaDuration::from_ticks(1, rate.1, rate.0);
-    let count = wanted.duration().ticks(rate.1, rate.0);
-    if count < 1 {
-        return Err(Error::new(
-            Kind::Usage,
-            format!(
-                "the stretch {} to {} has no picture in it; the recording is {} long",
-                request.span.start, request.span.end, info.duration
-            ),
-        )
-        .in_file(info.name.clone()));
-    }
     let settings = request.settings;
-    let size = fitted((video.width, video.height), settings.short_side_max, settings.long_side_max);
-    let slack =
-        MediaDuration::from_flicks(video.picture_duration().flicks().max(tick.flicks()) * 2);
+    let slack = MediaDuration::from_flicks(near.flicks().max(tick.flicks()) * 2);
     let window = Span::new((wanted.start - slack).max(MediaTime::ZERO), wanted.end + slack);
-    let sound = match sound_format(info) {
-        Some((sample_rate, channels)) => Some(SoundTrack::new(sample_rate, channels, settings)?),
-        None => None,
-    };
     let mut job = Job {
         wanted: wanted.start,
-        near: video.picture_duration(),
+        near,
         rate,
-        count: count as u64,
+        count,
         settings,
         start: None,
         held: None,
@@ -131,16 +120,59 @@ pub fn encode_clip(
         emitted: 0,
         encoder: None,
         packets: Vec::new(),
-        sound,
+        under_way: BTreeMap::new(),
+        keys: BTreeMap::new(),
+        sound: ClipSound::new(info, settings)?,
+        has_audio: info.audio.is_some(),
         observer,
-        waiting_sound: Vec::new(),
         wanted_stills: request.stills.to_vec(),
         on_still,
         size: (0, 0),
     };
     let options = WindowOptions { span: window, size: Some(size), threads: 1 };
-    let stats = decode(source, info, &options, &mut job)?;
+    let stats = decode(&source, media, &options, &mut job)?;
     job.finish(stats).map_err(|error| error.in_file(info.name.clone()))
+}
+
+/// What a request comes to: the grid that the clip's pictures lie on, and their size.
+pub(crate) struct Layout {
+    /// The part of the stretch that the recording has.
+    pub wanted: Span,
+    /// Length of one of the recording's pictures.
+    pub near: MediaDuration,
+    /// Pictures a second.
+    pub rate: (i32, i32),
+    /// Pictures.
+    pub count: u64,
+    /// Pixels.
+    pub size: (u32, u32),
+}
+
+impl Layout {
+    pub fn of(info: &MediaInfo, request: &ClipRequest<'_>) -> Result<Self> {
+        let video = info.require_video()?;
+        let wanted = request.span.intersect(info.span());
+        let rate = output_rate(video, request.settings.fps_max);
+        let count = u64::try_from(wanted.duration().ticks(rate.1, rate.0)).unwrap_or(0);
+        if count < 1 {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "the stretch {} to {} has no picture in it; the recording is {} long",
+                    request.span.start, request.span.end, info.duration
+                ),
+            )
+            .in_file(info.name.clone()));
+        }
+        let (short, long) = (request.settings.short_side_max, request.settings.long_side_max);
+        let size = fitted((video.width, video.height), short, long);
+        Ok(Self { wanted, near: video.picture_duration(), rate, count, size })
+    }
+}
+
+/// Pictures between key pictures at most.
+pub(crate) fn gop(settings: &EncodeSettings, rate: (i32, i32)) -> u32 {
+    (settings.gop_s * f64::from(rate.0) / f64::from(rate.1)).round().max(1.0) as u32
 }
 
 /// The recording's rate, or a whole part of it that keeps to the limit.
@@ -166,10 +198,13 @@ struct Job<'a, 'o, 's> {
     emitted: u64,
     encoder: Option<Encoder>,
     packets: Vec<Packet>,
-    sound: Option<SoundTrack>,
+    /// What went into the encoder and did not come out yet.
+    under_way: BTreeMap<i64, Means>,
+    /// What the key pictures were made of.
+    keys: BTreeMap<u64, Expected>,
+    sound: ClipSound,
+    has_audio: bool,
     observer: Option<&'o mut dyn Observer>,
-    /// Sound that came before the start was known.
-    waiting_sound: Vec<SoundRun>,
     wanted_stills: Vec<MediaTime>,
     on_still: &'s mut dyn FnMut(Still),
     size: (usize, usize),
@@ -201,9 +236,8 @@ impl Sink for Job<'_, '_, '_> {
     }
 
     fn sound(&mut self, run: &SoundRun) -> Result<()> {
-        let planes = run.planes.clone();
-        self.waiting_sound.push(SoundRun { time: run.time, sample_rate: run.sample_rate, planes });
-        self.pass_sound()
+        let span = self.start.map(|start| Span::new(start, self.end()));
+        self.sound.push(run, span, self.observer.as_deref_mut())
     }
 }
 
@@ -224,7 +258,8 @@ impl Job<'_, '_, '_> {
             self.show(&frame, at, length);
             self.current = Some((frame, at));
         }
-        self.pass_sound()
+        let span = Span::new(start, self.end());
+        self.sound.pass(span, self.observer.as_deref_mut())
     }
 
     fn tick(&self, index: u64) -> MediaTime {
@@ -247,33 +282,6 @@ impl Job<'_, '_, '_> {
         }
     }
 
-    /// Hands the sound that came so far to the encoder and the observer, once the start is known.
-    fn pass_sound(&mut self) -> Result<()> {
-        let Some(start) = self.start else { return Ok(()) };
-        let end = self.end();
-        for run in std::mem::take(&mut self.waiting_sound) {
-            let rate = run.sample_rate;
-            let length = run.planes.first().map_or(0, Vec::len) as i64;
-            let from = (start - run.time).samples(rate).clamp(0, length);
-            let to = (end - run.time).samples(rate).clamp(from, length);
-            if from == to {
-                continue;
-            }
-            let planes =
-                run.planes.iter().map(|p| p[from as usize..to as usize].to_vec()).collect();
-            let time = run.time + MediaDuration::from_samples(from, rate);
-            let run = SoundRun { time, sample_rate: rate, planes };
-            if let Some(sound) = self.sound.as_mut() {
-                sound.total = (end - start).samples(rate);
-                sound.push((run.time - start).samples(rate), &run.planes)?;
-            }
-            if let Some(observer) = self.observer.as_deref_mut() {
-                show_sound(observer, &run);
-            }
-        }
-        Ok(())
-    }
-
     fn emit(&mut self) -> Result<()> {
         let Some((current, at)) = &self.current else { return Ok(()) };
         let mut frame = current.share()?;
@@ -284,21 +292,43 @@ impl Job<'_, '_, '_> {
                 (self.on_still)(to_still(&view));
             }
         }
-        frame.set_stamp(i64::try_from(self.emitted).unwrap_or(i64::MAX));
+        let stamp = i64::try_from(self.emitted).unwrap_or(i64::MAX);
+        frame.set_stamp(stamp);
+        if let Some(view) = frame.picture(*at, MediaDuration::ZERO) {
+            self.under_way.insert(stamp, Means::of(&view));
+        }
         if self.encoder.is_none() {
             self.encoder = Some(self.open_encoder(&frame)?);
             self.size = frame.size();
         }
         if let Some(encoder) = self.encoder.as_mut() {
             encoder.send(Some(&frame))?;
-            collect(encoder, &mut self.packets, 1)?;
+            self.collect()?;
         }
         self.emitted += 1;
         Ok(())
     }
 
+    /// Takes what the encoder has.
+    fn collect(&mut self) -> Result<()> {
+        let Some(encoder) = self.encoder.as_mut() else { return Ok(()) };
+        let mut packet = Packet::new()?;
+        while encoder.receive(&mut packet)? {
+            packet.default_duration(1);
+            let shown = packet.pts();
+            if let Some(means) = self.under_way.remove(&shown)
+                && packet.is_key()
+            {
+                let number = u64::try_from(shown).unwrap_or(u64::MAX);
+                self.keys.insert(number, Expected::Like(means));
+            }
+            self.packets.push(packet);
+            packet = Packet::new()?;
+        }
+        Ok(())
+    }
+
     fn open_encoder(&self, first: &Frame) -> Result<Encoder> {
-        let fps = f64::from(self.rate.0) / f64::from(self.rate.1);
         let options: Vec<(&str, &str)> = self
             .settings
             .video_options
@@ -311,7 +341,8 @@ impl Job<'_, '_, '_> {
                 encoder: &self.settings.video_encoder,
                 rate: self.rate,
                 threads: self.settings.video_threads,
-                gop: (self.settings.gop_s * fps).round().max(1.0) as u32,
+                gop: gop(self.settings, self.rate),
+                aspect: (1, 1),
                 options: &options,
             },
         )
@@ -326,20 +357,24 @@ impl Job<'_, '_, '_> {
         while self.emitted < self.count && self.current.is_some() {
             self.emit()?;
         }
-        let (Some(mut encoder), Some(start)) = (self.encoder.take(), self.start) else {
+        if let Some(encoder) = self.encoder.as_mut() {
+            encoder.send(None)?;
+        }
+        self.collect()?;
+        let (Some(encoder), Some(start)) = (self.encoder.take(), self.start) else {
             return Err(
                 Error::new(Kind::Malformed, "no picture could be decoded").at_time(self.wanted)
             );
         };
-        encoder.send(None)?;
-        collect(&mut encoder, &mut self.packets, 1)?;
         let span = Span::new(start, self.tick(self.emitted));
-        if let Some(sound) = self.sound.as_mut() {
-            sound.finish(span.duration().samples(sound.sample_rate))?;
-        }
-        let has_audio = self.sound.is_some();
         self.current = None;
-        let mp4 = mux(encoder, self.packets, self.sound)?;
+        let mut tracks = vec![(Track::encoded(&encoder)?, std::mem::take(&mut self.packets))];
+        // What the encoder holds is the largest part of the memory.
+        drop(encoder);
+        tracks.extend(self.sound.finish(span.duration())?);
+        let mp4 = mux(tracks)?;
+        let gop = u64::from(gop(self.settings, self.rate));
+        verify_encoded(&mp4, self.rate, self.emitted, gop, &self.keys)?;
         Ok(EncodedClip {
             mp4,
             span,
@@ -347,38 +382,10 @@ impl Job<'_, '_, '_> {
             rate: self.rate,
             width: self.size.0 as u32,
             height: self.size.1 as u32,
-            has_audio,
+            has_audio: self.has_audio,
+            copied: 0..0,
+            notes: Vec::new(),
             stats,
         })
     }
-}
-
-fn mux(
-    pictures: Encoder,
-    picture_packets: Vec<Packet>,
-    sound: Option<SoundTrack>,
-) -> Result<Vec<u8>> {
-    let (sound_encoder, sound_packets) = match sound {
-        Some(sound) => (Some(sound.encoder), sound.packets),
-        None => (None, Vec::new()),
-    };
-    let mut encoders = vec![&pictures];
-    encoders.extend(sound_encoder.as_ref());
-    let bases: Vec<_> = encoders.iter().map(|encoder| encoder.time_base()).collect();
-    let mut muxer = Muxer::new(&encoders, MP4_LIMIT)?;
-    // The muxer knows all it needs; what the encoders hold is the largest part of the memory.
-    drop((pictures, sound_encoder));
-    let mut packets: Vec<(MediaTime, usize, Packet)> = Vec::new();
-    for (stream, list) in [(0, picture_packets), (1, sound_packets)] {
-        for packet in list {
-            let at = crate::ffi::time(packet.dts(), bases[stream]).unwrap_or_default();
-            packets.push((at, stream, packet));
-        }
-    }
-    // Stable: packets of one stream stay in the order that the encoder gave them.
-    packets.sort_by_key(|(at, stream, _)| (*at, *stream));
-    for (_, stream, mut packet) in packets {
-        muxer.write(&mut packet, stream, bases[stream])?;
-    }
-    faststart(&muxer.finish()?)
 }

@@ -15,13 +15,24 @@ pub struct Excerpt {
 
 enum Part {
     Own(Arc<[u8]>),
-    Of { source: Arc<dyn ByteSource>, start: u64, end: u64, main: bool },
+    /// Bytes of the recording's `from` to `to` that were read already.
+    Read {
+        bytes: Arc<[u8]>,
+        from: u64,
+        to: u64,
+    },
+    Of {
+        source: Arc<dyn ByteSource>,
+        start: u64,
+        end: u64,
+        main: bool,
+    },
 }
 
 impl Part {
     fn len(&self) -> u64 {
         match self {
-            Self::Own(bytes) => bytes.len() as u64,
+            Self::Own(bytes) | Self::Read { bytes, .. } => bytes.len() as u64,
             Self::Of { start, end, .. } => end - start,
         }
     }
@@ -45,6 +56,12 @@ impl Excerpt {
         self.push(Part::Of { source, start: start.min(end), end, main: true });
     }
 
+    /// Adds bytes of the recording that were read already, so that they are not read again: all of
+    /// `from` to `to`, or what is needed of it.
+    pub fn push_read(&mut self, bytes: impl Into<Arc<[u8]>>, from: u64, to: u64) {
+        self.push(Part::Read { bytes: bytes.into(), from, to: to.max(from) });
+    }
+
     /// Adds all of another input, such as a segment of a playlist.
     pub fn push_other(&mut self, source: Arc<dyn ByteSource>, start: u64, end: u64) {
         let end = end.min(source.len());
@@ -63,11 +80,13 @@ impl Excerpt {
             .parts
             .iter()
             .filter_map(|(_, part)| match part {
-                Part::Of { start, end, main: true, .. } if start < end => {
+                Part::Of { start, end, main: true, .. }
+                | Part::Read { from: start, to: end, .. } => {
                     Some(ByteRange { start: *start, end: *end })
                 }
                 _ => None,
             })
+            .filter(|range| range.start < range.end)
             .collect();
         ranges.sort();
         ranges.dedup_by(|next, last| {
@@ -105,7 +124,7 @@ impl ByteSource for Excerpt {
                 let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
                 let buffer = &mut buffer[..count];
                 return match part {
-                    Part::Own(bytes) => {
+                    Part::Own(bytes) | Part::Read { bytes, .. } => {
                         let from = within as usize;
                         buffer.copy_from_slice(&bytes[from..from + count]);
                         Ok(count)
@@ -138,7 +157,7 @@ mod tests {
         excerpt.push_bytes(vec![200, 201]);
         excerpt.push_range(&source, 10, 13);
         excerpt.push_range(&source, 50, 50);
-        excerpt.push_range(&source, 13, 15);
+        excerpt.push_read(vec![13, 14], 13, 15);
         excerpt.push_range(&source, 98, 200);
         let mut all = Vec::new();
         let mut buffer = [0u8; 4];

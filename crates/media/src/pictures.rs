@@ -6,9 +6,15 @@ use crate::ffi::av;
 use crate::ffi::decoder::{Decoded, Decoder};
 use crate::ffi::filter::Filter;
 use crate::ffi::frame::Frame;
-use crate::probe::{MediaInfo, VideoInfo};
+use crate::media::VideoInfo;
 use crate::sounds::Sounds;
 use crate::window::{Sink, WindowOptions};
+
+/// PQ and HLG to BT.709: linear light in which 1 is the reference white of 203 cd/m2 (ITU-R BT.2408),
+/// kept as it is up to 0.5 and bent above so that 1,000 cd/m2 become white. Of a standard picture
+/// that was put into either signal, 37 dB and more come back.
+const TO_SDR: &str = "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,\
+    tonemap=tonemap=mobius:param=0.5:peak=4.93:desat=0,zscale=t=bt709:m=bt709:r=tv";
 
 /// The pictures of a window.
 pub(crate) struct Pictures {
@@ -45,7 +51,6 @@ impl Pictures {
     /// Hands on what the decoder has; false where its first picture comes too late for the window.
     pub fn drain(
         &mut self,
-        info: &MediaInfo,
         span: Span,
         needs_earlier: bool,
         sounds: &mut Option<Sounds>,
@@ -55,7 +60,7 @@ impl Pictures {
         while let Decoded::Frame = self.decoder.receive(&mut frame)? {
             if !self.verified {
                 let base = self.decoder.time_base();
-                let at = frame.time(base).map(|at| info.time_of_file(at));
+                let at = frame.time(base);
                 let late = at.is_some_and(|at| at > span.start + self.video.picture_duration());
                 if late && needs_earlier {
                     return Ok(false);
@@ -65,7 +70,7 @@ impl Pictures {
                     sounds.release(sink)?;
                 }
             }
-            self.upright(frame, info, span, sink)?;
+            self.upright(frame, span, sink)?;
             if self.done {
                 break;
             }
@@ -74,34 +79,33 @@ impl Pictures {
         Ok(true)
     }
 
-    fn upright(
-        &mut self,
-        frame: Frame,
-        info: &MediaInfo,
-        span: Span,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
+    fn upright(&mut self, frame: Frame, span: Span, sink: &mut dyn Sink) -> Result<()> {
         let base = self.decoder.time_base();
         let Some(chain) = self.chain(&frame) else {
             let at = frame.time(base);
             let length = frame.duration(base);
-            return self.place(frame, at.map(|at| info.time_of_file(at)), length, span, sink);
+            return self.place(frame, at, length, span, sink);
         };
         let shape = (frame.size(), frame.format());
         if self.filter.as_ref().is_none_or(|f| (f.1, f.2) != shape) {
             self.filter = Some((Filter::new(&frame, base, &chain)?, shape.0, shape.1));
         }
+        self.filtered(Some(&frame), span, sink)
+    }
+
+    /// Gives the filters a picture, or the end, and places what comes out.
+    fn filtered(&mut self, frame: Option<&Frame>, span: Span, sink: &mut dyn Sink) -> Result<()> {
+        let Some((filter, ..)) = self.filter.as_mut() else { return Ok(()) };
+        filter.send(frame)?;
         let mut ready = Vec::new();
-        if let Some((filter, ..)) = self.filter.as_mut() {
-            filter.send(Some(&frame))?;
-            let mut out = Frame::new()?;
-            while filter.receive(&mut out)? {
-                ready.push((out, filter.time_base()));
-                out = Frame::new()?;
-            }
+        let mut out = Frame::new()?;
+        while filter.receive(&mut out)? {
+            ready.push(out);
+            out = Frame::new()?;
         }
-        for (out, base) in ready {
-            let at = out.time(base).map(|at| info.time_of_file(at));
+        let base = self.decoder.time_base();
+        for out in ready {
+            let at = out.time(base);
             let length = out.duration(base);
             self.place(out, at, length, span, sink)?;
         }
@@ -116,7 +120,8 @@ impl Pictures {
             || format == av::AVPixelFormat::AV_PIX_FMT_YUVJ420P as i32;
         let sized = (width, height) == (self.size.0 as usize, self.size.1 as usize);
         let filters = self.video.orientation.filters();
-        if eight_bit && sized && filters.is_empty() && !frame.is_interlaced() {
+        let plain = eight_bit && !frame.is_hdr();
+        if plain && sized && filters.is_empty() && !frame.is_interlaced() {
             return None;
         }
         let mut chain: Vec<String> = Vec::new();
@@ -128,6 +133,12 @@ impl Pictures {
         // A recording that changes its size midway keeps the shape of its pictures.
         chain.push(format!("scale={w}:{h}:flags=bicubic"));
         chain.push("setsar=1".to_owned());
+        if frame.is_hdr() {
+            if !frame.has_colour() {
+                chain.push("setparams=color_primaries=bt2020:colorspace=bt2020nc".to_owned());
+            }
+            chain.push(TO_SDR.to_owned());
+        }
         if !eight_bit {
             chain.push("format=yuv420p".to_owned());
         }
@@ -178,8 +189,10 @@ impl Pictures {
         sink.picture(&frame, at, length)
     }
 
-    /// Hands on the picture that stands when the recording ends before the window begins.
+    /// Hands on what the filters still hold, and the picture that stands when the recording ends
+    /// before the window begins.
     pub fn finish(&mut self, span: Span, sink: &mut dyn Sink) -> Result<()> {
+        self.filtered(None, span, sink)?;
         self.give_held(None, span, sink)
     }
 }

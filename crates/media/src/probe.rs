@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use reprise_model::outcome::{Fault, FaultKind};
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
-use serde::{Deserialize, Serialize};
 
 use crate::ffi::av;
 use crate::ffi::frame::Packet;
 use crate::ffi::input::{Input, Stream};
 use crate::ffi::time;
+use crate::index::{Clock, Index, hls};
+use crate::media::{AudioInfo, Media, MediaInfo, UnusedStream, VideoInfo};
 use crate::orientation::{Orientation, upright_size};
+use crate::packets::{ClockReader, PacketKind};
 
 /// A pause in the pictures longer than this is a fault, and longer than five pictures.
 const PICTURE_GAP_S: f64 = 0.3;
@@ -23,186 +25,170 @@ const CLOCK_FORWARD_S: f64 = 10.0;
 /// Faults reported of a recording; a file that is all faults needs no longer list.
 const MAX_FAULTS: usize = 1000;
 
-/// A recording as it was measured. Times count from its first picture that can be shown (from its
-/// first sound where it has no pictures).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MediaInfo {
-    /// File or URL.
-    pub name: String,
-    /// Container.
-    pub format: String,
-    /// Bytes.
-    pub size_bytes: u64,
-    /// The pictures that are used.
-    pub video: Option<VideoInfo>,
-    /// The sound that is used.
-    pub audio: Option<AudioInfo>,
-    /// Streams that are not used.
-    pub unused: Vec<UnusedStream>,
-    /// Where the file's own clock stands at the zero of all other times here.
-    #[serde(rename = "file_zero_s")]
-    pub zero: MediaTime,
-    /// From the first picture to the end of the last.
-    #[serde(rename = "duration_s")]
-    pub duration: MediaDuration,
-    /// Where something is missing.
-    pub faults: Vec<Fault>,
-    /// Key pictures: time on the file's own clock, byte position.
-    #[serde(skip_serializing, default)]
-    pub(crate) keys: Vec<(MediaTime, u64)>,
-}
+/// A recording up to so many bytes is read whole: searching in it would read as much.
+const READ_WHOLE: u64 = 4 << 20;
 
-/// The pictures of a recording.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VideoInfo {
-    /// Index in the container.
-    pub stream: usize,
-    /// Such as `h264`.
-    pub codec: String,
-    /// Upright, with square pixels, even.
-    pub width: u32,
-    /// Upright, with square pixels, even.
-    pub height: u32,
-    /// As stored.
-    pub stored_width: u32,
-    /// As stored.
-    pub stored_height: u32,
-    /// What makes it upright.
-    pub orientation: Orientation,
-    /// Width of a pixel over its height.
-    pub pixel_aspect: (i32, i32),
-    /// Pictures a second, measured and put to the nearest common rate, as a fraction.
-    pub rate: (i32, i32),
-    /// Packets.
-    pub pictures: u64,
-    /// Key pictures.
-    pub key_pictures: u64,
-    /// Longest distance between key pictures.
-    pub gop_max_s: MediaDuration,
-}
-
-/// The sound of a recording.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AudioInfo {
-    /// Index in the container.
-    pub stream: usize,
-    /// Such as `aac`.
-    pub codec: String,
-    /// Hertz.
-    pub sample_rate: u32,
-    /// As stored.
-    pub channels: u32,
-    /// First sound; negative where it begins before the first picture.
-    pub start_s: MediaTime,
-    /// End of the last sound.
-    pub end_s: MediaTime,
-    /// The container's language tag.
-    pub language: Option<String>,
-}
-
-/// A stream that is not used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UnusedStream {
-    /// Index in the container.
-    pub stream: usize,
-    /// `video`, `audio`, `subtitle`, `data`.
-    pub kind: String,
-    /// Coding.
-    pub codec: String,
-    /// Why it is not used.
-    pub reason: String,
-}
-
-impl MediaInfo {
-    /// The pictures, or an error that says there are none.
-    pub fn require_video(&self) -> Result<&VideoInfo> {
-        self.video.as_ref().ok_or_else(|| {
-            Error::new(Kind::Unsupported, "has no pictures, so nothing can be cut from it")
-                .in_file(self.name.clone())
-        })
-    }
-
-    /// From the first picture to the end.
-    pub fn span(&self) -> Span {
-        Span::new(MediaTime::ZERO, MediaTime::ZERO + self.duration)
-    }
-
-    /// A time on the file's own clock as one from the first picture.
-    pub(crate) fn time_of_file(&self, at: MediaTime) -> MediaTime {
-        MediaTime::ZERO + (at - self.zero)
-    }
-
-    /// A time from the first picture as one on the file's own clock.
-    pub(crate) fn file_time(&self, at: MediaTime) -> MediaTime {
-        self.zero + (at - MediaTime::ZERO)
-    }
-
-    /// The same with `span` on the file's own clock.
-    pub fn span_in_file(&self, span: Span) -> Span {
-        Span::new(self.file_time(span.start), self.file_time(span.end))
-    }
-}
-
-impl VideoInfo {
-    /// Pictures a second.
-    pub fn fps(&self) -> f64 {
-        f64::from(self.rate.0) / f64::from(self.rate.1.max(1))
-    }
-
-    /// How long one picture is shown.
-    pub fn picture_duration(&self) -> MediaDuration {
-        MediaDuration::from_ticks(1, self.rate.1, self.rate.0)
-    }
-}
-
-/// Measures a recording by reading all its packets; nothing is decoded but what the container
-/// needs to name its streams.
+/// Opens a recording: reads its beginning and as much as its container needs to find any time in it,
+/// whatever its length. What is small, or has no way to search in it, is read whole ([`scan()`]).
 ///
 /// # Errors
 /// `Unsupported` where it is no recording of a known kind; `Malformed` where it is damaged beyond
 /// reading or holds neither pictures nor sound; `Io` where the source fails.
-pub fn probe(source: Arc<dyn ByteSource>) -> Result<MediaInfo> {
-    let size_bytes = source.len();
-    let mut input = Input::open(source)?;
-    let video = input
-        .best(av::AVMediaType::AVMEDIA_TYPE_VIDEO)
-        .filter(|&index| input.stream(index).is_ok_and(|stream| !stream.is_cover()));
-    let audio = input.best(av::AVMediaType::AVMEDIA_TYPE_AUDIO);
-    if video.is_none() && audio.is_none() {
-        return Err(
-            Error::new(Kind::Malformed, "holds neither pictures nor sound").in_file(input.name())
-        );
+pub fn probe(source: Arc<dyn ByteSource>) -> Result<Media> {
+    let worth_it = source.len() > READ_WHOLE || hls::is_playlist(&source)?;
+    let index = if worth_it { Index::open(&source)? } else { None };
+    let Some(index) = index else { return scan(source) };
+    let head = index.locate()?.head(&source)?;
+    head.excerpt.announce();
+    let input = Input::open_excerpt(Arc::new(head.excerpt))?;
+    let opened = Opened::new(input, source.name(), ClockReader::new(head.clock))?;
+    let mut media = opened.describe(source.len())?;
+    let locate = index.locate()?;
+    let info = &mut media.info;
+    info.counted = false;
+    info.duration = locate.end().max(info.zero) - info.zero;
+    let end = info.span().end;
+    if let Some(audio) = &mut info.audio {
+        audio.end_s = end;
     }
-    let unused = unused(&input, video, audio);
-    let kept: Vec<usize> = video.into_iter().chain(audio).collect();
-    input.keep(&kept);
-    let packets = scan(&mut input, video, audio)?;
+    for (at, step) in locate.jumps() {
+        let at = info.time_of_file(at);
+        info.faults.push(jump(Span::new(at, at), step));
+    }
+    info.faults.sort_by_key(|fault| (fault.span, fault.kind));
+    media.index = index;
+    Ok(media)
+}
 
-    let zero = packets.zero().ok_or_else(|| {
-        Error::new(Kind::Malformed, "holds no readable picture or sound").in_file(input.name())
-    })?;
-    let mut info = MediaInfo {
-        name: input.name().to_owned(),
-        format: input.format().to_owned(),
-        size_bytes,
-        video: None,
-        audio: None,
-        unused,
-        zero,
-        duration: MediaDuration::ZERO,
-        faults: Vec::new(),
-        keys: packets.keys.clone(),
-    };
-    if let Some(index) = video.filter(|_| !packets.pictures.is_empty()) {
-        let described = describe_video(&input.stream(index)?, &packets);
-        info.video = Some(described.map_err(|error| error.in_file(input.name()))?);
+/// Opens a recording by reading all its packets; nothing is decoded but what the container needs to
+/// name its streams. Finds every pause of its clock.
+///
+/// # Errors
+/// As [`probe`].
+pub fn scan(source: Arc<dyn ByteSource>) -> Result<Media> {
+    if hls::is_playlist(&source)? {
+        return probe(source);
     }
-    if let Some(index) = audio.filter(|_| !packets.sounds.is_empty()) {
-        info.audio = Some(describe_audio(&input.stream(index)?, &packets, &info));
+    let (size, name) = (source.len(), source.name().to_owned());
+    Opened::new(Input::open(source)?, &name, ClockReader::new(Clock::default()))?.describe(size)
+}
+
+fn jump(span: Span, step: MediaDuration) -> Fault {
+    let detail = format!("the file's clock jumps by {:.2} s", step.seconds());
+    Fault { kind: FaultKind::ClockJump, span, detail }
+}
+
+/// A recording, or its beginning, while it is measured.
+struct Opened {
+    input: Input,
+    name: String,
+    video: Option<usize>,
+    audio: Option<usize>,
+    clock: ClockReader,
+}
+
+impl Opened {
+    fn new(mut input: Input, name: &str, clock: ClockReader) -> Result<Self> {
+        let video = input
+            .best(av::AVMediaType::AVMEDIA_TYPE_VIDEO)
+            .filter(|&index| input.stream(index).is_ok_and(|stream| !stream.is_cover()));
+        let audio = input.best(av::AVMediaType::AVMEDIA_TYPE_AUDIO);
+        if video.is_none() && audio.is_none() {
+            return Err(
+                Error::new(Kind::Malformed, "holds neither pictures nor sound").in_file(name)
+            );
+        }
+        let kept: Vec<usize> = video.into_iter().chain(audio).collect();
+        input.keep(&kept);
+        Ok(Self { input, name: name.to_owned(), video, audio, clock })
     }
-    info.duration = packets.end(&info).max(zero) - zero;
-    info.faults = faults(&packets, &info);
-    Ok(info)
+
+    fn describe(mut self, size_bytes: u64) -> Result<Media> {
+        let (video, audio) = (self.video, self.audio);
+        let packets = self.read()?;
+        let named = |error: Error| error.in_file(self.name.clone());
+        let zero = packets.zero().ok_or_else(|| {
+            named(Error::new(Kind::Malformed, "holds no readable picture or sound"))
+        })?;
+        let mut info = MediaInfo {
+            name: self.name.clone(),
+            format: self.input.format().to_owned(),
+            size_bytes,
+            video: None,
+            audio: None,
+            unused: unused(&self.input, video, audio),
+            zero,
+            duration: MediaDuration::ZERO,
+            faults: Vec::new(),
+            counted: true,
+        };
+        if let Some(index) = video.filter(|_| !packets.pictures.is_empty()) {
+            let described = describe_video(&self.input.stream(index)?, &packets);
+            info.video = Some(described.map_err(named)?);
+        }
+        if let Some(index) = audio.filter(|_| !packets.sounds.is_empty()) {
+            info.audio = Some(describe_audio(&self.input.stream(index)?, &packets, &info));
+        }
+        info.duration = packets.end(&info).max(zero) - zero;
+        info.faults = faults(&packets, &info);
+        Ok(Media { info, index: Index::Whole { keys: packets.keys } })
+    }
+
+    fn read(&mut self) -> Result<Packets> {
+        let mut packets = Packets::default();
+        let mut packet = Packet::new()?;
+        let mut last_dts: Option<MediaTime> = None;
+        let mut first_key: Option<MediaTime> = None;
+        while self.input.read(&mut packet)? {
+            let stream = Some(packet.stream());
+            let kind = match stream {
+                _ if stream == self.video => PacketKind::Picture,
+                _ if stream == self.audio => PacketKind::Sound,
+                _ => continue,
+            };
+            let base = self.input.stream(packet.stream())?.time_base();
+            let position = u64::try_from(packet.position()).ok();
+            let Some(stamp) = time(packet.stamp(), base) else { continue };
+            let offset = self.clock.offset(kind, position, Some(stamp));
+            let at = stamp + offset;
+            // What an edit list hides is decoded, because others refer to it, but not shown.
+            let hidden = packet.is_discarded() || self.clock.hides(at);
+            let length = MediaDuration::from_ticks(packet.duration().max(0), base.num, base.den);
+            if kind == PacketKind::Sound {
+                if !hidden {
+                    packets.sounds.push((at, length));
+                }
+                continue;
+            }
+            if let Some(dts) = time(packet.dts(), base).map(|dts| dts + offset) {
+                if let Some(last) = last_dts {
+                    let step = dts - last;
+                    if step.seconds() < -CLOCK_BACK_S || step.seconds() > CLOCK_FORWARD_S {
+                        packets.jumps.push((at, step));
+                    }
+                }
+                last_dts = Some(dts);
+            }
+            if packet.is_key() {
+                first_key.get_or_insert(at);
+                packets.keys.push((at, position.unwrap_or(0)));
+            }
+            if hidden {
+                continue;
+            }
+            if packet.is_corrupt() {
+                packets.corrupt.push(at);
+            }
+            packets.pictures.push((at, length));
+        }
+        // Pictures before the first key picture refer to ones that were never recorded.
+        if let Some(first) = first_key {
+            packets.pictures.retain(|&(at, _)| at >= first);
+        }
+        packets.pictures.sort();
+        packets.keys.sort();
+        Ok(packets)
+    }
 }
 
 #[derive(Default)]
@@ -233,58 +219,6 @@ impl Packets {
     }
 }
 
-fn scan(input: &mut Input, video: Option<usize>, audio: Option<usize>) -> Result<Packets> {
-    let mut packets = Packets::default();
-    let mut packet = Packet::new()?;
-    let base = |index: Option<usize>| -> Result<Option<av::AVRational>> {
-        index.map(|index| Ok(input.stream(index)?.time_base())).transpose()
-    };
-    let (video_base, audio_base) = (base(video)?, base(audio)?);
-    let mut last_dts: Option<MediaTime> = None;
-    let mut first_key: Option<MediaTime> = None;
-    while input.read(&mut packet)? {
-        if let Some(base) = video_base.filter(|_| Some(packet.stream()) == video) {
-            let Some(at) = time(packet.stamp(), base) else { continue };
-            if let Some(dts) = time(packet.dts(), base) {
-                if let Some(last) = last_dts {
-                    let step = dts - last;
-                    if step.seconds() < -CLOCK_BACK_S || step.seconds() > CLOCK_FORWARD_S {
-                        packets.jumps.push((at, step));
-                    }
-                }
-                last_dts = Some(dts);
-            }
-            if packet.is_key() {
-                first_key.get_or_insert(at);
-                packets.keys.push((at, u64::try_from(packet.position()).unwrap_or(0)));
-            }
-            // What an edit list hides is decoded, because others refer to it, but not shown.
-            if packet.is_discarded() {
-                continue;
-            }
-            if packet.is_corrupt() {
-                packets.corrupt.push(at);
-            }
-            let length = MediaDuration::from_ticks(packet.duration().max(0), base.num, base.den);
-            packets.pictures.push((at, length));
-        } else if let Some(base) = audio_base.filter(|_| Some(packet.stream()) == audio) {
-            let Some(at) = time(packet.stamp(), base) else { continue };
-            if packet.is_discarded() {
-                continue;
-            }
-            let length = MediaDuration::from_ticks(packet.duration().max(0), base.num, base.den);
-            packets.sounds.push((at, length));
-        }
-    }
-    // Pictures before the first key picture refer to ones that were never recorded.
-    if let Some(first) = first_key {
-        packets.pictures.retain(|&(at, _)| at >= first);
-    }
-    packets.pictures.sort();
-    packets.keys.sort();
-    Ok(packets)
-}
-
 fn describe_video(stream: &Stream<'_>, packets: &Packets) -> Result<VideoInfo> {
     let parameters = stream.parameters();
     let stored = (
@@ -303,6 +237,7 @@ fn describe_video(stream: &Stream<'_>, packets: &Packets) -> Result<VideoInfo> {
         packets.keys.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or_default();
     Ok(VideoInfo {
         stream: stream.index,
+        id: stream.id(),
         codec: stream.codec(),
         width,
         height,
@@ -323,6 +258,7 @@ fn describe_audio(stream: &Stream<'_>, packets: &Packets, info: &MediaInfo) -> A
     let end = packets.sounds.iter().map(|&(at, length)| at + length).max().unwrap_or_default();
     AudioInfo {
         stream: stream.index,
+        id: stream.id(),
         codec: stream.codec(),
         sample_rate: u32::try_from(parameters.sample_rate).unwrap_or(0),
         channels: u32::try_from(parameters.ch_layout.nb_channels).unwrap_or(0),
@@ -434,8 +370,8 @@ fn faults(packets: &Packets, info: &MediaInfo) -> Vec<Fault> {
         }
     }
     for &(at, step) in &packets.jumps {
-        let detail = format!("the file's clock jumps by {:.2} s", step.seconds());
-        push(FaultKind::ClockJump, at, at, detail);
+        let Fault { kind, detail, .. } = jump(Span::new(at, at), step);
+        push(kind, at, at, detail);
     }
     for &at in &packets.corrupt {
         push(FaultKind::Corrupt, at, at, "the container marks this picture as damaged".to_owned());

@@ -1,18 +1,93 @@
-//! A clip's sound on its way into the encoder.
+//! A clip's sound on its way into the encoder, one encoder from its start to its end.
 
-use reprise_model::Result;
+use reprise_model::{MediaDuration, Result, Span};
 
 use crate::encode::EncodeSettings;
 use crate::ffi::encoder::{Encoder, SoundSettings};
 use crate::ffi::frame::{Frame, Packet};
+use crate::ffi::muxer::Track;
+use crate::media::MediaInfo;
+use crate::view::Observer;
+use crate::window::{SoundRun, show_sound, sound_format};
 
-/// The clip's sound on its way into the encoder: what is whole is encoded and dropped.
-pub(crate) struct SoundTrack {
-    pub encoder: Encoder,
-    pub packets: Vec<Packet>,
-    pub sample_rate: u32,
+/// The sound of a clip, cut to the clip and handed to its observer and its encoder.
+pub(crate) struct ClipSound {
+    track: Option<SoundTrack>,
+    /// What came before it was known where the clip begins.
+    waiting: Vec<SoundRun>,
+}
+
+impl ClipSound {
+    /// For clips of a recording; without an encoder where the recording has no sound.
+    pub fn new(info: &MediaInfo, settings: &EncodeSettings) -> Result<Self> {
+        let track = match sound_format(info) {
+            Some((sample_rate, channels)) => {
+                Some(SoundTrack::new(sample_rate, channels, settings)?)
+            }
+            None => None,
+        };
+        Ok(Self { track, waiting: Vec::new() })
+    }
+
+    /// Takes a run, and passes on what came so far once the clip's `span` is known.
+    pub fn push(
+        &mut self,
+        run: &SoundRun,
+        span: Option<Span>,
+        observer: Option<&mut (dyn Observer + '_)>,
+    ) -> Result<()> {
+        let planes = run.planes.clone();
+        self.waiting.push(SoundRun { time: run.time, sample_rate: run.sample_rate, planes });
+        match span {
+            Some(span) => self.pass(span, observer),
+            None => Ok(()),
+        }
+    }
+
+    /// Passes on what came so far.
+    pub fn pass(
+        &mut self,
+        span: Span,
+        mut observer: Option<&mut (dyn Observer + '_)>,
+    ) -> Result<()> {
+        for run in std::mem::take(&mut self.waiting) {
+            let rate = run.sample_rate;
+            let length = run.planes.first().map_or(0, Vec::len) as i64;
+            let from = (span.start - run.time).samples(rate).clamp(0, length);
+            let to = (span.end - run.time).samples(rate).clamp(from, length);
+            if from == to {
+                continue;
+            }
+            let planes =
+                run.planes.iter().map(|p| p[from as usize..to as usize].to_vec()).collect();
+            let time = run.time + MediaDuration::from_samples(from, rate);
+            let run = SoundRun { time, sample_rate: rate, planes };
+            if let Some(track) = self.track.as_mut() {
+                track.total = span.duration().samples(rate);
+                track.push((run.time - span.start).samples(rate), &run.planes)?;
+            }
+            if let Some(observer) = observer.as_deref_mut() {
+                show_sound(observer, &run);
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes what is left, for a clip of this length.
+    pub fn finish(self, length: MediaDuration) -> Result<Option<(Track, Vec<Packet>)>> {
+        let Some(mut track) = self.track else { return Ok(None) };
+        track.finish(length.samples(track.sample_rate))?;
+        Ok(Some((Track::encoded(&track.encoder)?, track.packets)))
+    }
+}
+
+/// What is whole is encoded and dropped.
+struct SoundTrack {
+    encoder: Encoder,
+    packets: Vec<Packet>,
+    sample_rate: u32,
     /// Samples of the clip.
-    pub total: i64,
+    total: i64,
     /// Samples encoded so far.
     done: i64,
     /// What follows them, silence where nothing came yet.
@@ -20,7 +95,7 @@ pub(crate) struct SoundTrack {
 }
 
 impl SoundTrack {
-    pub fn new(sample_rate: u32, channels: usize, settings: &EncodeSettings) -> Result<Self> {
+    fn new(sample_rate: u32, channels: usize, settings: &EncodeSettings) -> Result<Self> {
         let encoder = Encoder::sound(&SoundSettings {
             encoder: &settings.audio_encoder,
             sample_rate,
@@ -32,7 +107,7 @@ impl SoundTrack {
     }
 
     /// Places a run at `at` samples into the clip, and encodes the frames before its end.
-    pub fn push(&mut self, at: i64, samples: &[Vec<f32>]) -> Result<()> {
+    fn push(&mut self, at: i64, samples: &[Vec<f32>]) -> Result<()> {
         for (plane, samples) in self.planes.iter_mut().zip(samples) {
             place(plane, at - self.done, samples);
         }
@@ -68,7 +143,7 @@ impl SoundTrack {
         Ok(())
     }
 
-    pub fn finish(&mut self, total: i64) -> Result<()> {
+    fn finish(&mut self, total: i64) -> Result<()> {
         self.total = total;
         self.encode(true)?;
         self.encoder.send(None)?;

@@ -7,7 +7,6 @@ use reprise_model::{MediaDuration, MediaTime, Result, Span};
 use crate::ffi::decoder::{Decoded, Decoder};
 use crate::ffi::frame::Frame;
 use crate::ffi::resampler::Resampler;
-use crate::probe::MediaInfo;
 use crate::window::{Sink, SoundRun};
 
 /// Sound whose stamp lies within this of where it is expected is taken as continuous; containers
@@ -41,16 +40,10 @@ impl Sounds {
     }
 
     /// Hands on what the decoder has, or with `held` keeps it until [`Self::release`].
-    pub fn drain(
-        &mut self,
-        info: &MediaInfo,
-        span: Span,
-        held: bool,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
+    pub fn drain(&mut self, span: Span, held: bool, sink: &mut dyn Sink) -> Result<()> {
         let mut frame = Frame::new()?;
         while let Decoded::Frame = self.decoder.receive(&mut frame)? {
-            let stamp = frame.time(self.decoder.time_base()).map(|at| info.time_of_file(at));
+            let stamp = frame.time(self.decoder.time_base());
             let planes = self.resampler.convert(&frame)?;
             let Some(at) = (match (stamp, self.expected) {
                 (Some(at), Some(expected)) if (at - expected).abs() <= SOUND_JITTER => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reprise_model::{ByteSource, Error, Kind, MediaTime, Result, Span};
 
-use crate::probe::MediaInfo;
+use crate::media::Media;
 use crate::view::{Observer, PictureView, SoundView};
 use crate::window::{WindowOptions, look};
 
@@ -25,7 +25,7 @@ pub struct Still {
 ///
 /// # Errors
 /// As [`crate::encode_clip`].
-pub fn still(source: Arc<dyn ByteSource>, info: &MediaInfo, at: MediaTime) -> Result<Still> {
+pub fn still(source: Arc<dyn ByteSource>, media: &Media, at: MediaTime) -> Result<Still> {
     #[derive(Default)]
     struct First(Option<Still>);
     impl Observer for First {
@@ -34,10 +34,11 @@ pub fn still(source: Arc<dyn ByteSource>, info: &MediaInfo, at: MediaTime) -> Re
         }
         fn sound(&mut self, _: &SoundView<'_>) {}
     }
+    let info = &media.info;
     let video = info.require_video()?;
     let mut first = First::default();
     let span = Span::new(at, at + video.picture_duration());
-    look(source, info, &WindowOptions { span, size: None, threads: 1 }, &mut first)?;
+    look(source, media, &WindowOptions { span, size: None, threads: 1 }, &mut first)?;
     first.0.ok_or_else(|| {
         Error::new(Kind::Malformed, "no picture can be decoded here")
             .in_file(info.name.clone())

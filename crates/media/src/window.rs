@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use reprise_model::clip::ByteRange;
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::ffi::decoder::Decoder;
 use crate::ffi::frame::{Frame, Packet};
-use crate::ffi::input::Input;
-use crate::ffi::time;
+use crate::ffi::{FLICKS, time};
+use crate::media::{Media, MediaInfo};
+use crate::packets::{PacketKind, Packets};
 use crate::pictures::Pictures;
-use crate::probe::MediaInfo;
 use crate::sounds::Sounds;
 use crate::view::{Observer, SoundView};
 
-/// Seeking aims this much before the window, so that sound muxed behind its picture is caught.
-const LEAD: MediaDuration = MediaDuration::from_millis(600);
 /// Sound decoded and dropped before the window: a decoder's first frame is not yet whole.
 const SOUND_PREROLL: MediaDuration = MediaDuration::from_millis(150);
 /// How far the file may run past the window while one of its streams has not reached the end.
@@ -33,7 +32,7 @@ pub struct WindowOptions {
 }
 
 /// How a window's decoding went.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WindowStats {
     /// Pictures handed out.
     pub pictures: u64,
@@ -65,7 +64,7 @@ pub(crate) trait Sink {
 /// `Malformed` where the window cannot be decoded; `Io` where the source fails.
 pub fn look(
     source: Arc<dyn ByteSource>,
-    info: &MediaInfo,
+    media: &Media,
     options: &WindowOptions,
     observer: &mut dyn Observer,
 ) -> Result<WindowStats> {
@@ -80,7 +79,7 @@ pub fn look(
             Ok(())
         }
     }
-    decode(source, info, options, &mut Show(observer))
+    decode(&source, media, options, &mut Show(observer))
 }
 
 pub(crate) fn show_picture(
@@ -112,112 +111,78 @@ pub fn sound_format(info: &MediaInfo) -> Option<(u32, usize)> {
 }
 
 pub(crate) fn decode(
-    source: Arc<dyn ByteSource>,
-    info: &MediaInfo,
+    source: &Arc<dyn ByteSource>,
+    media: &Media,
     options: &WindowOptions,
     sink: &mut dyn Sink,
 ) -> Result<WindowStats> {
+    let name = || media.info.name.clone();
     if options.span.is_empty() {
-        return Err(Error::new(Kind::Usage, "the window is empty").in_file(info.name.clone()));
+        return Err(Error::new(Kind::Usage, "the window is empty").in_file(name()));
     }
-    // A seek may land behind the key picture that is needed (MPEG-TS) or on one that is none: what
+    // What was found as a key picture may be none, and a seek may land behind it (MPEG-TS): what
     // was decoded decides, and each new try starts earlier, the last at the first byte.
-    for back_s in [0.0, 5.0, 30.0, f64::INFINITY] {
-        let mut window = Window::open(Arc::clone(&source), info, options)?;
-        if let Some(stats) = window.run(back_s, sink)? {
+    let whole = options.span.start - MediaTime::ZERO + MediaDuration::from_millis(1000);
+    let back = [0, 5_000, 30_000].map(MediaDuration::from_millis);
+    for back in back.into_iter().filter(|&back| back < whole).chain([whole]) {
+        let packets = Packets::open(source, media, options.span, back)?;
+        let mut window = Window::open(packets, &media.info, options)?;
+        if let Some(stats) = window.run(sink)? {
             return Ok(stats);
         }
     }
     Err(Error::new(Kind::Malformed, "no picture can be decoded here")
-        .in_file(info.name.clone())
+        .in_file(name())
         .at_time(options.span.start))
 }
 
-struct Window<'a> {
-    input: Input,
-    info: &'a MediaInfo,
+struct Window {
+    packets: Packets,
+    name: String,
     span: Span,
+    picture_duration: MediaDuration,
     pictures: Option<Pictures>,
     sounds: Option<Sounds>,
 }
 
-impl<'a> Window<'a> {
-    fn open(
-        source: Arc<dyn ByteSource>,
-        info: &'a MediaInfo,
-        options: &WindowOptions,
-    ) -> Result<Self> {
-        let mut input = Input::open(source)?;
-        let pictures = match &info.video {
-            Some(video) => {
-                let decoder = Decoder::open(&input.stream(video.stream)?, options.threads)
-                    .map_err(|e| e.in_file(info.name.clone()))?;
+impl Window {
+    fn open(packets: Packets, info: &MediaInfo, options: &WindowOptions) -> Result<Self> {
+        let named = |error: Error| error.in_file(info.name.clone());
+        let pictures = match (&info.video, packets.pictures()) {
+            (Some(video), Some(stream)) => {
+                let decoder = Decoder::open(&stream, options.threads).map_err(named)?;
                 Some(Pictures::new(decoder, video, options))
             }
-            None => None,
+            _ => None,
         };
-        let sounds = match (&info.audio, sound_format(info)) {
-            (Some(audio), Some((rate, channels))) => {
-                let decoder = Decoder::open(&input.stream(audio.stream)?, 1)
-                    .map_err(|e| e.in_file(info.name.clone()))?;
+        let sounds = match (sound_format(info), packets.sounds()) {
+            (Some((rate, channels)), Some(stream)) => {
+                let decoder = Decoder::open(&stream, 1).map_err(named)?;
                 Some(Sounds::new(decoder, rate, channels))
             }
             _ => None,
         };
-        let kept: Vec<usize> = info
-            .video
-            .iter()
-            .map(|v| v.stream)
-            .chain(info.audio.iter().map(|a| a.stream))
-            .collect();
-        input.keep(&kept);
-        if let (Some(video), "FLV") = (&info.video, info.format.as_str()) {
-            // FLV has no index of its own worth trusting; ours came from reading it.
-            input.add_key_pictures(video.stream, &info.keys)?;
-        }
-        Ok(Self { input, info, span: options.span, pictures, sounds })
+        let picture_duration =
+            info.video.as_ref().map_or(MediaDuration::ZERO, |video| video.picture_duration());
+        let (name, span) = (info.name.clone(), options.span);
+        Ok(Self { packets, name, span, picture_duration, pictures, sounds })
     }
 
-    /// Decodes the window; `None` where the seek landed too late and nothing was handed out.
-    fn run(&mut self, back_s: f64, sink: &mut dyn Sink) -> Result<Option<WindowStats>> {
-        let start = self.info.file_time(self.span.start);
-        let key = self.info.keys.iter().rev().map(|k| k.0).find(|&at| at <= start);
-        let from_first_byte = back_s.is_infinite();
-        if !from_first_byte {
-            let aim = key.unwrap_or(start).min(start - LEAD) - MediaDuration::from_seconds(back_s);
-            let stream = self.info.video.as_ref().map(|v| v.stream);
-            let stream = stream.or(self.info.audio.as_ref().map(|a| a.stream)).unwrap_or(0);
-            if aim > self.info.zero {
-                // Where the container cannot seek, reading on from the start is right too.
-                self.input.seek(stream, aim)?;
-            }
-        }
-        let first = self.info.keys.first().map(|k| k.0);
-        let needs_earlier = key.is_some() && !from_first_byte;
+    /// Decodes the window; `None` where its first picture came too late and nothing was handed out.
+    fn run(&mut self, sink: &mut dyn Sink) -> Result<Option<WindowStats>> {
+        let begins = self.packets.begins();
+        let needs_earlier = !begins.from_start;
         let mut packet = Packet::new()?;
-        let mut stats = WindowStats::default();
         let mut begun = false;
-        while self.input.read(&mut packet)? {
-            let stream = packet.stream();
-            if let Some(video) = self.info.video.as_ref().filter(|v| v.stream == stream) {
-                let base = self.input.stream(stream)?.time_base();
-                let at = time(packet.stamp(), base);
+        while let Some(kind) = self.packets.next(&mut packet)? {
+            let at = time(packet.stamp(), FLICKS);
+            if kind == PacketKind::Picture {
                 if !begun {
-                    // Wait for the key picture before the window (or any, where none is known).
-                    let late = match (at, key) {
-                        (Some(at), Some(key)) => at > key + video.picture_duration(),
-                        _ => false,
-                    };
-                    if late && needs_earlier && packet.is_key() {
-                        return Ok(None);
+                    match self.begin(&packet, at, begins.key, needs_earlier) {
+                        Begin::Now => begun = true,
+                        Begin::Later => continue,
+                        Begin::Never => return Ok(None),
                     }
-                    let wanted = key.or(first).is_none_or(|key| {
-                        packet.is_key() && at.is_some_and(|at| at + video.picture_duration() > key)
-                    });
-                    if !wanted {
-                        continue;
-                    }
-                    begun = true;
                 }
                 let Some(pictures) = self.pictures.as_mut() else { continue };
                 if pictures.done {
@@ -227,20 +192,16 @@ impl<'a> Window<'a> {
                     continue;
                 }
                 pictures.decoder.send(Some(&packet))?;
-                if !pictures.drain(self.info, self.span, needs_earlier, &mut self.sounds, sink)? {
+                if !pictures.drain(self.span, needs_earlier, &mut self.sounds, sink)? {
                     return Ok(None);
                 }
-            } else if self.info.audio.as_ref().is_some_and(|a| a.stream == stream)
-                && let Some(sounds) = self.sounds.as_mut().filter(|s| !s.done)
-            {
-                let base = self.input.stream(stream)?.time_base();
-                let Some(at) = time(packet.stamp(), base) else { continue };
-                if at < start - SOUND_PREROLL {
+            } else if let Some(sounds) = self.sounds.as_mut().filter(|s| !s.done) {
+                if at.is_none_or(|at| at < self.span.start - SOUND_PREROLL) {
                     continue;
                 }
                 sounds.decoder.send(Some(&packet))?;
                 let held = self.pictures.as_ref().is_some_and(|p| !p.verified);
-                sounds.drain(self.info, self.span, held, sink)?;
+                sounds.drain(self.span, held, sink)?;
             }
             if self.finished(None) {
                 break;
@@ -248,7 +209,7 @@ impl<'a> Window<'a> {
         }
         if let Some(pictures) = self.pictures.as_mut().filter(|p| !p.done && begun) {
             pictures.decoder.send(None)?;
-            if !pictures.drain(self.info, self.span, needs_earlier, &mut self.sounds, sink)? {
+            if !pictures.drain(self.span, needs_earlier, &mut self.sounds, sink)? {
                 return Ok(None);
             }
             pictures.finish(self.span, sink)?;
@@ -256,31 +217,59 @@ impl<'a> Window<'a> {
         if let Some(sounds) = self.sounds.as_mut() {
             if !sounds.done {
                 sounds.decoder.send(None)?;
-                sounds.drain(self.info, self.span, false, sink)?;
+                sounds.drain(self.span, false, sink)?;
             }
             sounds.release(sink)?;
         }
+        let mut stats =
+            WindowStats { byte_ranges: self.packets.ranges(), ..WindowStats::default() };
         if let Some(pictures) = &self.pictures {
             if pictures.count == 0 && needs_earlier {
                 return Ok(None);
             }
             if pictures.count == 0 {
                 return Err(Error::new(Kind::Malformed, "no picture can be decoded here")
-                    .in_file(self.info.name.clone())
+                    .in_file(self.name.clone())
                     .at_time(self.span.start));
             }
             stats.pictures = pictures.count;
             stats.damaged_packets = pictures.decoder.damaged();
         }
         stats.damaged_packets += self.sounds.as_ref().map_or(0, |s| s.decoder.damaged());
-        stats.byte_ranges = self.input.ranges();
         Ok(Some(stats))
+    }
+
+    /// Whether decoding can begin with this packet.
+    fn begin(
+        &self,
+        packet: &Packet,
+        at: Option<MediaTime>,
+        key: Option<MediaTime>,
+        needs_earlier: bool,
+    ) -> Begin {
+        let Some(key) = key else {
+            return if packet.is_key() { Begin::Now } else { Begin::Later };
+        };
+        let Some(at) = at.filter(|_| packet.is_key()) else { return Begin::Later };
+        if at > key + self.picture_duration && needs_earlier {
+            Begin::Never
+        } else if at + self.picture_duration > key {
+            Begin::Now
+        } else {
+            Begin::Later
+        }
     }
 
     fn finished(&self, at: Option<MediaTime>) -> bool {
         let pictures = self.pictures.as_ref().is_none_or(|p| p.done);
         let sounds = self.sounds.as_ref().is_none_or(|s| s.done);
-        let end = self.info.file_time(self.span.end);
-        pictures && (sounds || at.is_some_and(|at| (at - end).seconds() > OVERRUN_S))
+        let late = |at: MediaTime| (at - self.span.end).seconds() > OVERRUN_S;
+        pictures && (sounds || at.is_some_and(late))
     }
+}
+
+enum Begin {
+    Now,
+    Later,
+    Never,
 }

@@ -82,7 +82,7 @@ pub struct Cut {
     pub copied_s: MediaDuration,
     /// Seconds encoded anew.
     pub encoded_s: MediaDuration,
-    /// Why the in-point and the out-point lie where they do.
+    /// Why the in-point and the out-point lie where they do, what was copied, or why nothing was.
     pub notes: Vec<String>,
 }
 

@@ -3,13 +3,15 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::MediaTime;
 
 /// A result with this crate's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What the caller should do; each kind has one exit code of sysexits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// The command or the request is wrong: change it. 64.
     Usage,
@@ -47,7 +49,7 @@ impl Kind {
 }
 
 /// Where it happened, as far as known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// File, URL or object.
     pub file: Option<String>,
@@ -74,8 +76,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// An error for people and for exit codes.
-#[derive(Debug)]
+/// An error for people and for exit codes. It can be sent to another process, where its causes
+/// arrive as their words.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Sent")]
 pub struct Error {
     /// What to do about it.
     pub kind: Kind,
@@ -163,7 +167,71 @@ impl StdError for Error {
     }
 }
 
+/// An error on its way to another process.
+#[derive(Serialize, Deserialize)]
+struct Sent {
+    kind: Kind,
+    place: Place,
+    message: String,
+    /// From the nearest to the first.
+    causes: Vec<String>,
+}
+
+/// A cause that another process told of.
+#[derive(Debug)]
+struct Told {
+    words: String,
+    cause: Option<Box<Self>>,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl StdError for Told {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
+    }
+}
+
+/// Causes that are kept of an error that comes from another process.
+const MAX_CAUSES: usize = 8;
+
+impl Serialize for Error {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Sent::from(self).serialize(serializer)
+    }
+}
+
+impl From<&Error> for Sent {
+    fn from(error: &Error) -> Self {
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
+        Self {
+            kind: error.kind,
+            place: error.place.clone(),
+            message: error.message.clone(),
+            causes: causes.take(MAX_CAUSES).map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<Sent> for Error {
+    fn from(sent: Sent) -> Self {
+        let causes = sent.causes.into_iter().take(MAX_CAUSES).rev();
+        let source = causes.fold(None, |cause, words| Some(Box::new(Told { words, cause })));
+        Self {
+            kind: sent.kind,
+            place: sent.place,
+            message: sent.message,
+            source: source.map(|told| told as Box<dyn StdError + Send + Sync>),
+        }
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -175,5 +243,19 @@ mod tests {
             .caused_by(std::io::Error::other("expected `}`"));
         assert_eq!(error.to_string(), "events.jsonl:7: is not JSON (expected `}`)");
         assert_eq!(error.kind.exit_code(), 65);
+    }
+
+    #[test]
+    fn what_is_sent_arrives_with_its_place_and_its_causes() {
+        let inner = Error::new(Kind::Io, "inner").caused_by(std::io::Error::other("first"));
+        let error = Error::new(Kind::Limit, "is too long")
+            .in_file("live.flv")
+            .in_stream(1)
+            .at_time(MediaTime::from_seconds(2.5))
+            .caused_by(inner);
+        let text = serde_json::to_string(&error).unwrap();
+        let got: Error = serde_json::from_str(&text).unwrap();
+        assert_eq!(got.to_string(), error.to_string());
+        assert_eq!((got.kind, &got.place), (error.kind, &error.place));
     }
 }

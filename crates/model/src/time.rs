@@ -7,7 +7,8 @@
 //! `started_at` says so (`reprise-ingest`, the time line).
 //!
 //! In JSON a media time is a number of seconds with at most six decimals, in a key that ends in
-//! `_s`; a wall time is RFC 3339 in UTC.
+//! `_s`; in formats for machines it is its flicks, eight bytes, so that nothing is rounded. A wall
+//! time is RFC 3339 in UTC.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -47,6 +48,34 @@ fn rescale(value: i64, numerator: i64, denominator: i64) -> i64 {
         -((-product + half).div_euclid(denominator))
     };
     rounded.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+}
+
+/// Reads seconds or flicks. Which of them it is shows in the value, not in the format: what lies in
+/// a flattened field is read through a buffer that no longer knows its format.
+struct Flicks;
+
+impl Visitor<'_> for Flicks {
+    type Value = i64;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number of seconds")
+    }
+    fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<i64, E> {
+        if seconds.is_finite() && seconds.abs() < 1e10 {
+            Ok(flicks_from_seconds(seconds))
+        } else {
+            Err(E::custom("a time in seconds must be a finite number below 1e10"))
+        }
+    }
+    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<i64, E> {
+        self.visit_f64(seconds as f64)
+    }
+    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<i64, E> {
+        self.visit_f64(seconds as f64)
+    }
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<i64, E> {
+        let bytes = bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &"8 bytes"))?;
+        Ok(i64::from_le_bytes(bytes))
+    }
 }
 
 macro_rules! flick_type {
@@ -106,6 +135,9 @@ macro_rules! flick_type {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if !serializer.is_human_readable() {
+                    return serializer.serialize_bytes(&self.0.to_le_bytes());
+                }
                 let micros = rescale(self.0, 1_000_000, FLICKS_PER_SECOND);
                 serializer.serialize_f64(micros as f64 / 1e6)
             }
@@ -113,12 +145,7 @@ macro_rules! flick_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let seconds = f64::deserialize(deserializer)?;
-                if seconds.is_finite() && seconds.abs() < 1e10 {
-                    Ok(Self::from_seconds(seconds))
-                } else {
-                    Err(de::Error::custom("a time in seconds must be a finite number below 1e10"))
-                }
+                deserializer.deserialize_any(Flicks).map(Self)
             }
         }
 

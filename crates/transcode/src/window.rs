@@ -2,8 +2,9 @@
 //!
 //! 1. look: decode the window once; pictures and sound become evidence.
 //! 2. trim: search the in-point and the out-point.
-//! 3. transcode: decode the chosen span again for the encoder.
-//! 4. read back: decode the finished file once; its evidence is what the rules judge.
+//! 3. transcode: copy the chosen span's coded pictures and encode its edges, or decode the span
+//!    again for the encoder. `media` verifies the file: seams, time line, key pictures.
+//! 4. judge: the pictures by the window's evidence, which is theirs, the sound as it ships.
 //!
 //! Nothing but bytes and evidence goes in or out, so the job can run in a process of its own.
 
@@ -11,19 +12,21 @@ use std::sync::Arc;
 
 use reprise_checks::{Evidence, EvidenceCollector, Policy};
 use reprise_media::{
-    ClipRequest, EncodeSettings, MediaInfo, Still, WindowOptions, WindowStats, encode_clip, look,
-    probe, release_memory, still,
+    ClipRequest, EncodeSettings, Media, MediaInfo, Still, WindowOptions, WindowStats, cut_clip,
+    look, release_memory, scan, still,
 };
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::cover::{jpeg, pick_cover};
 use crate::trim::{Avoid, TrimInput, TrimRefusal, TrimSettings, trim};
 
 /// What a window's job is given besides the bytes. Times are on the recording's own line.
+#[derive(Clone, Copy, Serialize)]
 pub struct WindowRequest<'a> {
     /// The recording, as it was measured.
-    pub info: &'a MediaInfo,
+    pub media: &'a Media,
     /// The moment; the clip itself where `exact`.
     pub moment: Span,
     /// Cut exactly the moment and search nothing: looks and encodes in one pass.
@@ -36,9 +39,23 @@ pub struct WindowRequest<'a> {
     pub trim: &'a TrimSettings,
     /// How the clip is coded.
     pub encode: &'a EncodeSettings,
+    /// How much of the finished file is decoded to verify it.
+    pub verify: Verify,
+}
+
+/// How much of a finished file is decoded to verify it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verify {
+    /// Its sound, and of its pictures the seams where they were copied, the key pictures where
+    /// they were encoded. The others are those that the window's evidence is of.
+    #[default]
+    Seams,
+    /// All of it; the rules judge what was read back.
+    Full,
 }
 
 /// What became of a window.
+#[derive(Serialize, Deserialize)]
 pub enum WindowOutcome {
     /// A clip.
     Clip(Box<CutClip>),
@@ -46,32 +63,48 @@ pub enum WindowOutcome {
     Nothing(TrimRefusal),
 }
 
-/// A clip and its evidence.
+/// A clip and its evidence. Between processes its files go beside it.
+#[derive(Serialize, Deserialize)]
 pub struct CutClip {
     /// The file.
-    pub mp4: Vec<u8>,
+    #[serde(skip, default = "empty")]
+    pub mp4: Arc<[u8]>,
     /// The first and the last picture: name and JPEG.
+    #[serde(skip)]
     pub edge_pictures: Vec<(String, Vec<u8>)>,
     /// The cover, JPEG.
+    #[serde(skip)]
     pub cover: Option<Vec<u8>>,
     /// What it shows, exactly.
     pub span: Span,
     /// Pictures.
     pub pictures: u64,
-    /// Why it was cut there.
+    /// How much of it are the recording's own coded pictures.
+    pub copied: MediaDuration,
+    /// How much was encoded.
+    pub encoded: MediaDuration,
+    /// Why it was cut there, and how.
     pub notes: Vec<String>,
     /// What the recording's own pictures and sound are there.
     pub source: Evidence,
-    /// The file as it was read back.
+    /// The file as it ships.
     pub decoded: Decoded,
     /// How the reading went.
     pub stats: WindowStats,
 }
 
-/// A clip's file, decoded once.
+/// No file yet.
+pub(crate) fn empty() -> Arc<[u8]> {
+    Arc::from([])
+}
+
+/// What a clip's file is and shows.
+#[derive(Serialize, Deserialize)]
 pub struct Decoded {
     /// What it is.
     pub info: MediaInfo,
+    /// The same, with what finds its pictures.
+    pub media: Media,
     /// What it shows.
     pub evidence: Evidence,
     /// Packets that could not be decoded.
@@ -81,20 +114,20 @@ pub struct Decoded {
 /// Does a window's job.
 ///
 /// # Errors
-/// As [`look`] and [`encode_clip`].
+/// As [`look`] and [`cut_clip`].
 pub fn run_window(
     source: Arc<dyn ByteSource>,
     request: &WindowRequest<'_>,
 ) -> Result<WindowOutcome> {
     release_memory();
-    let (span, notes, seen) = if request.exact {
+    let (span, mut notes, seen) = if request.exact {
         (request.moment, Vec::new(), None)
     } else {
         let reach = MediaDuration::from_seconds(request.trim.reach_s);
-        let window = request.moment.widened(reach).intersect(request.info.span());
+        let window = request.moment.widened(reach).intersect(request.media.info.span());
         let mut collector = EvidenceCollector::new();
         let options = WindowOptions { span: window, size: None, threads: 1 };
-        look(Arc::clone(&source), request.info, &options, &mut collector)?;
+        let stats = look(Arc::clone(&source), request.media, &options, &mut collector)?;
         let evidence = collector.finish();
         release_memory();
         let found = trim(&TrimInput {
@@ -106,31 +139,33 @@ pub fn run_window(
             settings: request.trim,
         });
         match found {
-            Ok(found) => (found.span, found.notes, Some(evidence)),
+            Ok(found) => (found.span, found.notes, Some((evidence, stats))),
             Err(refusal) => return Ok(WindowOutcome::Nothing(refusal)),
         }
     };
     // The cover is chosen before encoding where the pictures are known by then.
     let cover_at = match &seen {
-        Some(evidence) => pick_cover(evidence, span),
+        Some((evidence, _)) => pick_cover(evidence, span),
         None => span.start + MediaDuration::from_seconds(span.seconds() / 3.0),
     };
-    let fps = request.info.video.as_ref().map_or(30.0, |video| video.fps());
+    let fps = request.media.info.video.as_ref().map_or(30.0, |video| video.fps());
     let last_at = span.end - MediaDuration::from_seconds(1.6 / fps.max(1.0));
     let stills = [span.start, cover_at, last_at];
-    let clip_request = ClipRequest { span, settings: request.encode, stills: &stills };
+    let damaged_packets = seen.as_ref().map_or(0, |(_, stats)| stats.damaged_packets);
+    let clip_request =
+        ClipRequest { span, settings: request.encode, stills: &stills, damaged_packets };
     let mut pictures = Vec::new();
     let mut keep = |picture: Still| pictures.push(jpeg(&picture));
     let (clip, source) = match seen {
-        Some(evidence) => {
-            let clip = encode_clip(source, request.info, &clip_request, None, &mut keep)?;
-            let evidence = evidence.within(clip.span);
+        Some((evidence, _)) => {
+            let clip = cut_clip(source, request.media, &clip_request, None, &mut keep)?;
+            let evidence = evidence.within(shown(&clip.span, clip.rate));
             (clip, evidence)
         }
         None => {
             let mut collector = EvidenceCollector::new();
-            let clip =
-                encode_clip(source, request.info, &clip_request, Some(&mut collector), &mut keep)?;
+            let seen = Some(&mut collector as _);
+            let clip = cut_clip(source, request.media, &clip_request, seen, &mut keep)?;
             (clip, collector.finish())
         }
     };
@@ -140,14 +175,23 @@ pub fn run_window(
     let cover = pictures.next();
     edge_pictures.extend(pictures.next().map(|picture| ("last.jpg".to_owned(), picture)));
     release_memory();
-    let decoded = decode_clip(Arc::new(MemorySource::new("clip.mp4", clip.mp4.clone())))?;
+    let file = Arc::new(MemorySource::new("clip.mp4", Arc::clone(&clip.mp4)));
+    let decoded = match request.verify {
+        Verify::Full => decode_clip(file)?,
+        Verify::Seams => decode_sound(file, &source, clip.span)?,
+    };
     release_memory();
+    notes.extend(clip.notes);
+    let ticks = i64::try_from(clip.copied.end - clip.copied.start).unwrap_or(0);
+    let copied = MediaDuration::from_ticks(ticks, clip.rate.1, clip.rate.0);
     Ok(WindowOutcome::Clip(Box::new(CutClip {
         mp4: clip.mp4,
         edge_pictures,
         cover,
         span: clip.span,
         pictures: clip.pictures,
+        copied,
+        encoded: clip.span.duration() - copied,
         notes,
         source,
         decoded,
@@ -155,32 +199,62 @@ pub fn run_window(
     })))
 }
 
+/// The span in which a clip's pictures begin: containers round times, so half a picture earlier
+/// than the clip itself.
+fn shown(span: &Span, rate: (i32, i32)) -> Span {
+    let half = MediaDuration::from_ticks(1, rate.1, rate.0.saturating_mul(2));
+    Span::new(span.start - half, span.end - half)
+}
+
+/// What a finished file shows, of which `media` verified that its pictures are those of `source`:
+/// their evidence, moved to the clip's zero, and that of its sound, decoded as it ships.
+fn decode_sound(source: Arc<dyn ByteSource>, seen: &Evidence, span: Span) -> Result<Decoded> {
+    let media = scan(Arc::clone(&source))?;
+    let info = media.info.clone();
+    let mut collector = EvidenceCollector::new();
+    let mut damaged_packets = 0;
+    if info.audio.is_some() && !info.span().is_empty() {
+        let mut sound = media.clone();
+        sound.info.video = None;
+        damaged_packets = look_whole(source, &sound, &mut collector)?;
+    }
+    let pictures = Evidence { pictures: seen.pictures.clone(), ..Evidence::default() };
+    let mut evidence = pictures.shifted(MediaTime::ZERO - span.start);
+    evidence.sound = collector.finish().sound;
+    Ok(Decoded { info, media, evidence, damaged_packets })
+}
+
 /// Decodes a whole file once.
 ///
 /// # Errors
-/// As [`probe`] and [`look`].
+/// As [`scan`] and [`look`].
 pub fn decode_clip(source: Arc<dyn ByteSource>) -> Result<Decoded> {
-    let info = probe(Arc::clone(&source))?;
-    decode_measured(source, info)
-}
-
-fn decode_measured(source: Arc<dyn ByteSource>, info: MediaInfo) -> Result<Decoded> {
+    let media = scan(Arc::clone(&source))?;
+    let info = media.info.clone();
     let mut collector = EvidenceCollector::new();
     let mut damaged_packets = 0;
-    // Sound may outlast the pictures by part of a coded frame.
-    let span = Span::new(MediaTime::ZERO, info.span().end + MediaDuration::from_millis(50));
     if !info.span().is_empty() {
-        let options = WindowOptions { span, size: None, threads: 1 };
-        damaged_packets = look(source, &info, &options, &mut collector)?.damaged_packets;
+        damaged_packets = look_whole(source, &media, &mut collector)?;
     }
-    Ok(Decoded { info, evidence: collector.finish(), damaged_packets })
+    Ok(Decoded { info, media, evidence: collector.finish(), damaged_packets })
+}
+
+fn look_whole(
+    source: Arc<dyn ByteSource>,
+    media: &Media,
+    collector: &mut EvidenceCollector,
+) -> Result<u64> {
+    // Sound may outlast the pictures by part of a coded frame.
+    let span = Span::new(MediaTime::ZERO, media.info.span().end + MediaDuration::from_millis(50));
+    let options = WindowOptions { span, size: None, threads: 1 };
+    Ok(look(source, media, &options, collector)?.damaged_packets)
 }
 
 /// A picture of a file as JPEG, for evidence.
 ///
 /// # Errors
 /// As [`still`].
-pub fn picture_at(source: Arc<dyn ByteSource>, info: &MediaInfo, at: MediaTime) -> Result<Vec<u8>> {
-    let picture: Still = still(source, info, at)?;
+pub fn picture_at(source: Arc<dyn ByteSource>, media: &Media, at: MediaTime) -> Result<Vec<u8>> {
+    let picture: Still = still(source, media, at)?;
     jpeg(&picture)
 }

@@ -16,7 +16,7 @@ use reprise_model::session::Product;
 use reprise_model::{Grade, MediaDuration, Outcome, Result, RuleId, Span, Tier, Verdict};
 use reprise_publish::{ClipFiles, ClipFolder, SessionFolder};
 use reprise_transcode::{
-    Avoid, CutClip, TrimRefusal, WindowOutcome, WindowRequest, picture_at, run_window,
+    Avoid, CutClip, MediaWorkers, TrimRefusal, Verify, WindowOutcome, WindowRequest,
 };
 use serde::{Deserialize, Serialize};
 
@@ -136,15 +136,16 @@ impl ClipContext<'_> {
             .map(|avoid| Avoid { span: shifted(avoid.span, -offset), ..avoid.clone() })
             .collect();
         let request = WindowRequest {
-            info: &file.info,
+            media: &file.media,
             moment: local,
             exact: false,
             avoid: &local_avoid,
             policy: &self.options.policy,
             trim: &self.options.trim,
             encode: &self.options.profile.settings,
+            verify: self.options.verify,
         };
-        let cut = match run_window(Arc::clone(&file.source), &request)? {
+        let cut = match self.options.workers.run_window(Arc::clone(&file.source), &request)? {
             WindowOutcome::Nothing(mut refusal) => {
                 refusal.time = refusal.time.map(|time| time + offset);
                 return Ok(ClipOutcome::Nothing(refusal));
@@ -161,7 +162,8 @@ impl ClipContext<'_> {
         let shipped = clip.grade != Grade::Rejected;
         let mut evidence = cut.edge_pictures.clone();
         if !shipped && self.options.keep_rejected {
-            evidence.extend(failure_pictures(&mut clip.verdicts, &cut)?);
+            let workers = &self.options.workers;
+            evidence.extend(failure_pictures(&mut clip.verdicts, &cut, workers)?);
         }
         if shipped || self.options.keep_rejected {
             let folder = if shipped { ClipFolder::Shipped } else { ClipFolder::Rejected };
@@ -331,6 +333,7 @@ impl ClipContext<'_> {
             .value(&avoid)
             .value(&self.options.policy)
             .text(&self.options.profile.text)
+            .value(&(self.options.verify == Verify::Full))
             .value(&self.options.trim)
             .text(manifest.id.as_str())
             .value(&self.recordings.timeline.zero)
@@ -348,7 +351,7 @@ impl ClipContext<'_> {
 pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
     let info = &cut.decoded.info;
     let video = info.video.as_ref();
-    let in_file = file.info.span_in_file(cut.span);
+    let in_file = file.media.info.span_in_file(cut.span);
     Clip {
         clip_id: String::new(),
         session_id: None,
@@ -362,9 +365,13 @@ pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
         video_codec: video.map_or_else(String::new, |video| video.codec.clone()),
         audio_codec: info.audio.as_ref().map(|audio| audio.codec.clone()),
         cut: Cut {
-            method: CutMethod::Encoded,
-            copied_s: MediaDuration::ZERO,
-            encoded_s: cut.span.duration(),
+            method: if cut.copied > MediaDuration::ZERO {
+                CutMethod::Smart
+            } else {
+                CutMethod::Encoded
+            },
+            copied_s: cut.copied,
+            encoded_s: cut.encoded,
             notes: cut.notes.clone(),
         },
         products: Vec::new(),
@@ -413,7 +420,7 @@ pub fn clip_facts<'a>(
 
 /// What the rules are told of the recording that a clip was cut from; its times are the file's.
 pub fn source_facts<'a>(file: &'a crate::OpenRecording, cut: &'a CutClip) -> SourceFacts<'a> {
-    let video = file.info.video.as_ref();
+    let video = file.media.info.video.as_ref();
     SourceFacts {
         name: &file.uri,
         digest: &file.digest,
@@ -421,7 +428,7 @@ pub fn source_facts<'a>(file: &'a crate::OpenRecording, cut: &'a CutClip) -> Sou
         height: video.map_or(0, |video| video.height),
         span: cut.span,
         evidence: Some(&cut.source),
-        has_audio: file.info.audio.is_some(),
+        has_audio: file.media.info.audio.is_some(),
     }
 }
 
@@ -467,7 +474,11 @@ fn avoid_rehearsal(span: Span) -> Avoid {
 }
 
 /// Pictures of what failed, named in the verdicts' evidence.
-fn failure_pictures(verdicts: &mut [Verdict], cut: &CutClip) -> Result<Vec<(String, Vec<u8>)>> {
+fn failure_pictures(
+    verdicts: &mut [Verdict],
+    cut: &CutClip,
+    workers: &MediaWorkers,
+) -> Result<Vec<(String, Vec<u8>)>> {
     let source = Arc::new(MemorySource::new("clip.mp4", cut.mp4.clone()));
     let mut pictures = Vec::new();
     for verdict in verdicts.iter_mut().filter(|v| v.verdict == Outcome::Fail) {
@@ -483,7 +494,7 @@ fn failure_pictures(verdicts: &mut [Verdict], cut: &CutClip) -> Result<Vec<(Stri
                     (evidence.clip_end_s - evidence.clip_start_s).flicks() / 2,
                 );
             let name = format!("{}-{}.jpg", verdict.rule, pictures.len() + 1);
-            let picture = picture_at(source.clone(), &cut.decoded.info, middle)?;
+            let picture = workers.picture_at(source.clone(), &cut.decoded.media, middle)?;
             evidence.picture = Some(format!("evidence/{name}"));
             pictures.push((name, picture));
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use reprise_checks::Policy;
 use reprise_model::Result;
 use reprise_segment::Settings;
-use reprise_transcode::{Profile, TrimSettings};
+use reprise_transcode::{MediaWorkers, Profile, TrimSettings, Verify};
 
-/// Settings of a run; all but `jobs` are part of its key.
+/// Settings of a run; all but `jobs` and `workers` are part of its key.
 #[derive(Clone)]
 pub struct RunOptions {
     /// Thresholds and tiers.
@@ -18,10 +18,15 @@ pub struct RunOptions {
     pub segment: Settings,
     /// How in-points and out-points are chosen.
     pub trim: TrimSettings,
+    /// How much of a finished clip is decoded to verify it. Default: sound and seams.
+    pub verify: Verify,
     /// Keep rejected clips in `rejected/`. Default false.
     pub keep_rejected: bool,
     /// Windows worked on at once, from 1. More is faster up to the cores, at about 200 MB each.
     pub jobs: usize,
+    /// Who opens, decodes and encodes. Default this process itself; the command line gives
+    /// children that are shut in.
+    pub workers: MediaWorkers,
     /// Told what happens; must not block.
     pub progress: ProgressSink,
 }
@@ -40,8 +45,10 @@ impl RunOptions {
             profile: Profile::built_in()?,
             segment: Settings::default(),
             trim: TrimSettings::default(),
+            verify: Verify::default(),
             keep_rejected: false,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: MediaWorkers::in_process(),
             progress: Arc::new(|_| {}),
         })
     }

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reprise_ingest::{MeasuredPart, Timeline, resolve};
-use reprise_media::{FileSource, MediaInfo, probe};
+use reprise_media::{FileSource, Media};
 use reprise_model::outcome::{Fault, RecordingSummary};
 use reprise_model::session::RecordingEntry;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
+use reprise_transcode::MediaWorkers;
 
 use crate::digest::of_source;
 
@@ -18,7 +19,7 @@ pub struct OpenRecording {
     /// Its bytes.
     pub source: Arc<dyn ByteSource>,
     /// What it is.
-    pub info: MediaInfo,
+    pub media: Media,
     /// Digest of its bytes.
     pub digest: String,
 }
@@ -28,11 +29,11 @@ impl OpenRecording {
     ///
     /// # Errors
     /// Where it is missing, unreadable or no recording.
-    pub fn open(path: &Path, uri: &str) -> Result<Self> {
+    pub fn open(path: &Path, uri: &str, workers: &MediaWorkers) -> Result<Self> {
         let source = FileSource::open(path)?;
-        let info = probe(source.clone())?;
+        let media = workers.probe(source.clone())?;
         let digest = of_source(source.as_ref())?;
-        Ok(Self { uri: uri.to_owned(), source, info, digest })
+        Ok(Self { uri: uri.to_owned(), source, media, digest })
     }
 }
 
@@ -51,17 +52,17 @@ impl Recordings {
     ///
     /// # Errors
     /// As [`OpenRecording::open`] and [`Timeline::build`].
-    pub fn open(base: &Path, entries: &[RecordingEntry]) -> Result<Self> {
+    pub fn open(base: &Path, entries: &[RecordingEntry], workers: &MediaWorkers) -> Result<Self> {
         let mut files = Vec::new();
         let mut parts = Vec::new();
         for entry in entries {
             let path = resolve(base, &entry.uri).into_file()?;
-            let file = OpenRecording::open(&path, &entry.uri)?;
-            file.info.require_video()?;
+            let file = OpenRecording::open(&path, &entry.uri, workers)?;
+            file.media.info.require_video()?;
             parts.push(MeasuredPart {
                 uri: entry.uri.clone(),
                 started_at: entry.started_at,
-                duration: file.info.duration,
+                duration: file.media.info.duration,
             });
             files.push(file);
         }
@@ -69,7 +70,7 @@ impl Recordings {
         let mut faults = timeline.faults.clone();
         for (file, part) in files.iter().zip(&timeline.parts) {
             let offset = part.span.start - MediaTime::ZERO;
-            faults.extend(file.info.faults.iter().map(|fault| Fault {
+            faults.extend(file.media.info.faults.iter().map(|fault| Fault {
                 span: shifted(fault.span, offset),
                 detail: format!("{}: {}", file.uri, fault.detail),
                 ..fault.clone()
@@ -84,11 +85,11 @@ impl Recordings {
         let mut warnings = Vec::new();
         for (entry, file) in entries.iter().zip(&self.files) {
             if let Some(stated) = entry.duration_s
-                && (stated - file.info.duration).abs() > MediaDuration::from_millis(1000)
+                && (stated - file.media.info.duration).abs() > MediaDuration::from_millis(1000)
             {
                 warnings.push(format!(
                     "{}: the manifest says {stated}, measured are {}; the measured length counts",
-                    entry.uri, file.info.duration
+                    entry.uri, file.media.info.duration
                 ));
             }
         }

@@ -56,10 +56,11 @@ pub async fn run(
 
     stage("ingest", session.display().to_string());
     let path = session.to_owned();
+    let workers = options.workers.clone();
     let (session, recordings) = blocking(move || {
         let mut session = OpenSession::open(&path)?;
         let entries = &session.loaded.manifest.recordings;
-        let recordings = Recordings::open(&session.loaded.base, entries)?;
+        let recordings = Recordings::open(&session.loaded.base, entries, &workers)?;
         session.align(recordings.timeline.zero, recordings.timeline.duration);
         Ok((session, recordings))
     })
@@ -352,6 +353,7 @@ fn run_key(session: &OpenSession, recordings: &Recordings, options: &RunOptions)
         .value(&digests)
         .value(&options.policy)
         .text(&options.profile.text)
+        .value(&(options.verify == reprise_transcode::Verify::Full))
         .value(&options.segment)
         .value(&options.trim)
         .value(&options.keep_rejected)

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use reprise_ingest::{
     EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
 };
-use reprise_media::{FileSource, probe, release_memory};
+use reprise_media::{FileSource, release_memory};
 use reprise_model::explanation::Explanation;
 use reprise_model::{MediaDuration, MediaTime, Result, Span, WallTime};
 use reprise_segment::{Input, Segmentation, Settings, explain, segment};
+use reprise_transcode::MediaWorkers;
+
+use crate::options::RunOptions;
 
 /// A session's manifest and event log.
 pub struct OpenSession {
@@ -83,14 +86,14 @@ impl OpenSession {
     }
 
     /// The time line; a recording whose length the manifest does not state is measured.
-    fn timeline(&self) -> Result<Timeline> {
+    fn timeline(&self, workers: &MediaWorkers) -> Result<Timeline> {
         let mut parts = Vec::new();
         for entry in &self.loaded.manifest.recordings {
             let duration = match entry.duration_s {
                 Some(stated) => stated,
                 None => {
                     let file = resolve(&self.loaded.base, &entry.uri).into_file()?;
-                    probe(FileSource::open(&file)?)?.duration
+                    workers.probe(FileSource::open(&file)?)?.info.duration
                 }
             };
             let (uri, started_at) = (entry.uri.clone(), entry.started_at);
@@ -123,12 +126,12 @@ pub struct ExplainResult {
 ///
 /// # Errors
 /// As [`OpenSession::open`], and where a length must be measured and cannot be.
-pub fn segment_session(path: &Path, settings: &Settings) -> Result<SegmentResult> {
+pub fn segment_session(path: &Path, options: &RunOptions) -> Result<SegmentResult> {
     let mut session = OpenSession::open(path)?;
-    let timeline = session.timeline()?;
+    let timeline = session.timeline(&options.workers)?;
     session.align(timeline.zero, timeline.duration);
     let segmentation =
-        session.segment(timeline.zero, timeline.duration, &timeline.recorded(), settings);
+        session.segment(timeline.zero, timeline.duration, &timeline.recorded(), &options.segment);
     Ok(SegmentResult { session, timeline, segmentation })
 }
 
@@ -136,12 +139,12 @@ pub fn segment_session(path: &Path, settings: &Settings) -> Result<SegmentResult
 ///
 /// # Errors
 /// As [`segment_session`], and [`reprise_model::Kind::Usage`] where `at` lies outside the recording.
-pub fn explain_session(path: &Path, settings: &Settings, at: MediaTime) -> Result<ExplainResult> {
+pub fn explain_session(path: &Path, options: &RunOptions, at: MediaTime) -> Result<ExplainResult> {
     let mut session = OpenSession::open(path)?;
-    let timeline = session.timeline()?;
+    let timeline = session.timeline(&options.workers)?;
     session.align(timeline.zero, timeline.duration);
     let recorded = timeline.recorded();
     let input = session.input(timeline.zero, timeline.duration, &recorded);
-    let explanation = explain(&input, settings, at)?;
+    let explanation = explain(&input, &options.segment, at)?;
     Ok(ExplainResult { session, explanation })
 }

@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reprise_checks::{
-    ClipFacts, Evidence, EvidenceCollector, SessionFacts, SourceFacts, check as check_rules, grade,
-};
+use reprise_checks::{ClipFacts, Evidence, SessionFacts, SourceFacts, check as check_rules, grade};
 use reprise_ingest::{MeasuredPart, Timeline};
-use reprise_media::{FileSource, WindowOptions, look};
+use reprise_media::FileSource;
 use reprise_model::clip::Clip;
 use reprise_model::{Error, Grade, Kind, MediaDuration, MediaTime, Result, RuleId, Span, Verdict};
-use reprise_transcode::{Decoded, WindowOutcome, WindowRequest, decode_clip, run_window};
+use reprise_transcode::{Decoded, MediaWorkers, WindowOutcome, WindowRequest};
 use serde::Serialize;
 
 use crate::clip::{bare_clip, clip_facts, source_facts};
@@ -45,8 +43,8 @@ pub struct CutResult {
 /// Where the recording cannot be opened; a window's own error is in its place in the list.
 pub async fn cut(request: CutRequest, options: RunOptions) -> Result<Vec<Result<CutResult>>> {
     let name = request.recording.display().to_string();
-    let file = Arc::new(OpenRecording::open(&request.recording, &name)?);
-    file.info.require_video()?;
+    let file = Arc::new(OpenRecording::open(&request.recording, &name, &options.workers)?);
+    file.media.info.require_video()?;
     std::fs::create_dir_all(&request.out)
         .map_err(|error| Error::io(request.out.display().to_string(), error))?;
     let stem = request.recording.file_stem().map_or("clip".into(), |s| s.to_string_lossy());
@@ -83,17 +81,18 @@ fn cut_one(
     file: &OpenRecording,
     span: Span,
     options: &RunOptions,
-) -> Result<(Clip, Vec<u8>, Option<Vec<u8>>)> {
+) -> Result<(Clip, Arc<[u8]>, Option<Vec<u8>>)> {
     let request = WindowRequest {
-        info: &file.info,
+        media: &file.media,
         moment: span,
         exact: true,
         avoid: &[],
         policy: &options.policy,
         trim: &options.trim,
         encode: &options.profile.settings,
+        verify: options.verify,
     };
-    let cut = match run_window(Arc::clone(&file.source), &request)? {
+    let cut = match options.workers.run_window(Arc::clone(&file.source), &request)? {
         WindowOutcome::Clip(cut) => cut,
         WindowOutcome::Nothing(refusal) => return Err(Error::new(Kind::Bug, refusal.detail)),
     };
@@ -160,18 +159,18 @@ pub struct CheckResult {
 /// Where a file cannot be read. A verdict is no error.
 pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult> {
     let source = FileSource::open(&request.clip)?;
-    let decoded = decode_clip(source)?;
-    let Decoded { info, evidence, damaged_packets } = decoded;
+    let decoded = options.workers.decode_clip(source)?;
+    let Decoded { info, evidence, damaged_packets, .. } = decoded;
     let video = info.video.as_ref();
     let mut session = request.session.as_deref().map(OpenSession::open).transpose()?;
     let original = match &request.source {
-        Some((path, at)) => Some(Original::open(path, *at, info.duration)?),
+        Some((path, at)) => Some(Original::open(path, *at, info.duration, &options.workers)?),
         None => None,
     };
     let zero = match (&mut session, &original) {
         (Some(session), Some(original)) => {
             let (zero, offset) = session_clock(session, original)?;
-            session.align(zero, offset + original.file.info.duration);
+            session.align(zero, offset + original.file.media.info.duration);
             Some((zero, offset))
         }
         _ => None,
@@ -223,25 +222,29 @@ struct Original {
 }
 
 impl Original {
-    fn open(path: &Path, at: MediaTime, length: MediaDuration) -> Result<Self> {
-        let file = OpenRecording::open(path, &path.display().to_string())?;
+    fn open(
+        path: &Path,
+        at: MediaTime,
+        length: MediaDuration,
+        workers: &MediaWorkers,
+    ) -> Result<Self> {
+        let file = OpenRecording::open(path, &path.display().to_string(), workers)?;
         let span = Span::new(at, at + length);
-        let whole = file.info.span();
+        let whole = file.media.info.span();
         if span.intersect(whole).is_empty() {
             return Err(Error::new(
                 Kind::Usage,
-                format!("is {} long, so no clip starts at {at}", file.info.duration),
+                format!("is {} long, so no clip starts at {at}", file.media.info.duration),
             )
             .in_file(file.uri));
         }
-        let mut collector = EvidenceCollector::new();
-        let options = WindowOptions { span: span.intersect(whole), size: None, threads: 1 };
-        look(Arc::clone(&file.source), &file.info, &options, &mut collector)?;
-        Ok(Self { span, evidence: collector.finish(), file })
+        let shown = span.intersect(whole);
+        let evidence = workers.look(Arc::clone(&file.source), &file.media, shown)?;
+        Ok(Self { span, evidence, file })
     }
 
     fn facts(&self) -> SourceFacts<'_> {
-        let video = self.file.info.video.as_ref();
+        let video = self.file.media.info.video.as_ref();
         SourceFacts {
             name: &self.file.uri,
             digest: &self.file.digest,
@@ -249,7 +252,7 @@ impl Original {
             height: video.map_or(0, |video| video.height),
             span: self.span,
             evidence: Some(&self.evidence),
-            has_audio: self.file.info.audio.is_some(),
+            has_audio: self.file.media.info.audio.is_some(),
         }
     }
 }
@@ -275,7 +278,7 @@ fn session_clock(
     let timeline = Timeline::build(&[MeasuredPart {
         uri: entry.uri.clone(),
         started_at: first,
-        duration: original.file.info.duration,
+        duration: original.file.media.info.duration,
     }])?;
     Ok((timeline.zero, entry.started_at.since(first)))
 }

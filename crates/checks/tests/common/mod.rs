@@ -60,11 +60,11 @@ pub fn heard(samples: &[f32]) -> Evidence {
 /// Evidence of a stretch of a recording, or of all of it.
 pub fn seen(path: &Path, span: Option<Span>) -> Evidence {
     let source = FileSource::open(path).unwrap();
-    let info = probe(source.clone()).unwrap();
-    let whole = Span::new(MediaTime::ZERO, MediaTime::ZERO + info.duration);
+    let media = probe(source.clone()).unwrap();
+    let whole = Span::new(MediaTime::ZERO, MediaTime::ZERO + media.info.duration);
     let options = WindowOptions { span: span.unwrap_or(whole), size: None, threads: 2 };
     let mut collector = EvidenceCollector::new();
-    look(source, &info, &options, &mut collector).unwrap();
+    look(source, &media, &options, &mut collector).unwrap();
     collector.finish()
 }
 

@@ -7,7 +7,7 @@ use reprise_model::{Error, Kind, MediaTime, Result, Span};
 use reprise_worker::CutRequest;
 
 use crate::output;
-use crate::settings::PipelineArgs;
+use crate::settings::{PipelineArgs, VerifyArg};
 
 /// Cut clips at times you name, exact to the picture, coded and checked as `run` does
 ///
@@ -25,6 +25,9 @@ pub struct Args {
     /// Folder that the clips go to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// How much of each finished clip is decoded to verify it
+    #[arg(long, value_enum, default_value_t = VerifyArg::Seams)]
+    verify: VerifyArg,
     #[command(flatten)]
     pipeline: PipelineArgs,
 }
@@ -40,7 +43,8 @@ fn window(text: &str) -> Result<Span, String> {
 }
 
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
-    let options = args.pipeline.options()?;
+    let mut options = args.pipeline.options()?;
+    options.verify = args.verify.into();
     let request = CutRequest {
         recording: args.recording.clone(),
         windows: args.windows.clone(),

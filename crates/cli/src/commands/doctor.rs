@@ -3,9 +3,11 @@
 use std::process::{Command, ExitCode, Stdio};
 
 use reprise_model::Result;
+use reprise_transcode::ChildLimits;
 use serde::Serialize;
 
 use crate::output;
+use crate::settings::children;
 
 /// Say which codecs, elements and models this machine has, and how to get the rest
 ///
@@ -41,6 +43,21 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
         let present = reprise_media::has_decoder(name);
         add(format!("decoder {name}"), "reading recordings of that kind", false, present, LIBAV);
     }
+    let (seccomp, landlock) = walls();
+    add(
+        "isolation seccomp".to_owned(),
+        "keeping decoders off the network and from other processes",
+        true,
+        seccomp,
+        "needs a kernel with CONFIG_SECCOMP_FILTER, or `--isolation off` for recordings you trust",
+    );
+    add(
+        "isolation landlock".to_owned(),
+        "keeping decoders from files a second time",
+        false,
+        landlock,
+        "needs Linux 5.13 or later with Landlock among its security modules",
+    );
     for (element, package) in [
         ("x264enc", "apt-get install gstreamer1.0-plugins-ugly gstreamer1.0-tools"),
         ("textoverlay", "apt-get install gstreamer1.0-x gstreamer1.0-tools"),
@@ -77,6 +94,24 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
     }
     let lacking = findings.iter().any(|finding| finding.required && !finding.present);
     Ok(ExitCode::from(if lacking { 69 } else { 0 }))
+}
+
+/// Whether seccomp and Landlock hold here: a child is started, and must fail at all that it tries.
+fn walls() -> (bool, bool) {
+    // Port 9 of this machine: where nobody listens the kernel refuses too, so the filter is what
+    // counts; a listener would only see that nobody came.
+    let proof = children(ChildLimits::default()).and_then(|workers| workers.prove("127.0.0.1:9"));
+    match proof {
+        Ok(Some((layers, attempts))) => {
+            let held = attempts.iter().all(|attempt| attempt.refused);
+            (layers.seccomp && held, layers.landlock && held)
+        }
+        Ok(None) => (false, false),
+        Err(error) => {
+            output::say(&format!("isolation: {error}"));
+            (false, false)
+        }
+    }
 }
 
 fn has_element(name: &str) -> bool {

@@ -40,7 +40,7 @@ fn time(text: &str) -> Result<MediaTime, String> {
 
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let options = args.pipeline.options()?;
-    let result = reprise_worker::explain_session(&args.session, &options.segment, args.at)?;
+    let result = reprise_worker::explain_session(&args.session, &options, args.at)?;
     let loaded = &result.session.loaded;
     let texts = explanation::Texts {
         products: &loaded.products,

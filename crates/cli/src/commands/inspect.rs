@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reprise_checks::Policy;
-use reprise_media::{FileSource, MediaInfo, probe};
+use reprise_media::{FileSource, MediaInfo};
 use reprise_model::outcome::{Fault, FaultKind};
 use reprise_model::{Result, Span};
-use reprise_transcode::decode_clip;
+use reprise_transcode::ChildLimits;
 use serde::Serialize;
 
 use crate::output;
+use crate::settings::IsolationArgs;
 
 /// Recordings up to this long are decoded without being asked.
 const DECODED_MAX_S: f64 = 120.0;
@@ -26,6 +27,8 @@ pub struct Args {
     /// Decode all of it, however long
     #[arg(long)]
     decode: bool,
+    #[command(flatten)]
+    isolation: IsolationArgs,
 }
 
 #[derive(Serialize)]
@@ -38,11 +41,12 @@ struct Document {
 
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let source = FileSource::open(&args.recording)?;
-    let info = probe(source.clone())?;
+    let workers = args.isolation.workers(ChildLimits::default())?;
+    let info = workers.scan(source.clone())?.info;
     let decode = args.decode || info.duration.seconds() <= DECODED_MAX_S;
     let mut document = Document { info, decoded: decode, damaged_packets: 0 };
     if decode {
-        let decoded = decode_clip(source)?;
+        let decoded = workers.decode_clip(source)?;
         let policy = Policy::default();
         let evidence = &decoded.evidence;
         document.damaged_packets = decoded.damaged_packets;

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod cut;
+mod decode_child;
 mod doctor;
 mod explain;
 mod import;
@@ -46,6 +47,8 @@ enum Command {
     Import(import::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
+    #[command(hide = true)]
+    DecodeChild(decode_child::Args),
 }
 
 /// Runs what was asked for.
@@ -63,6 +66,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Import(args) => import::run(&args, cli.json),
         Command::Doctor(args) => doctor::run(&args, cli.json),
         Command::Completions(args) => completions::run(&args),
+        Command::DecodeChild(args) => decode_child::run(&args),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use reprise_model::Result;
 
 use crate::output;
-use crate::settings::PipelineArgs;
+use crate::settings::{PipelineArgs, VerifyArg};
 
 /// The whole job for one LIVE: find the moments, cut, check, grade, publish
 ///
@@ -25,12 +25,16 @@ pub struct Args {
     /// Keep rejected clips too, in rejected/
     #[arg(long)]
     keep_rejected: bool,
+    /// How much of each finished clip is decoded to verify it
+    #[arg(long, value_enum, default_value_t = VerifyArg::Seams)]
+    verify: VerifyArg,
     #[command(flatten)]
     pipeline: PipelineArgs,
 }
 
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let mut options = args.pipeline.options()?;
+    options.verify = args.verify.into();
     options.keep_rejected = args.keep_rejected;
     let store = Arc::from(reprise_store::open(&args.out)?);
     let result = super::runtime()?.block_on(reprise_worker::run(&args.session, store, options))?;

@@ -32,7 +32,7 @@ struct Document<'a> {
 
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let options = args.pipeline.options()?;
-    let result = reprise_worker::segment_session(&args.session, &options.segment)?;
+    let result = reprise_worker::segment_session(&args.session, &options)?;
     for warning in &result.session.loaded.warnings {
         output::say(&format!("warning: {warning}"));
     }

@@ -12,7 +12,6 @@ const MAX_PIXELS: &str = "67108864";
 /// A decoder.
 pub struct Decoder {
     context: *mut av::AVCodecContext,
-    base: av::AVRational,
     damaged: u64,
 }
 
@@ -51,12 +50,12 @@ impl Decoder {
             if context.is_null() {
                 return fail(Kind::Limit, "out of memory".to_owned());
             }
-            let decoder = Self { context, base: stream.time_base(), damaged: 0 };
+            let decoder = Self { context, damaged: 0 };
             let code = av::avcodec_parameters_to_context(context, stream.parameters());
             if code < 0 {
                 return Err(error(Kind::Malformed, "its description is damaged", code));
             }
-            (*context).pkt_timebase = stream.time_base();
+            (*context).pkt_timebase = super::FLICKS;
             (*context).thread_count = threads as i32;
             let mut options = Options::new(&[("max_pixels", MAX_PIXELS)]);
             let code = av::avcodec_open2(context, codec, &mut options.0);
@@ -68,9 +67,15 @@ impl Decoder {
         }
     }
 
-    /// The clock of its frames.
+    /// Forgets what it holds, so that it can begin anew with a key picture.
+    pub fn restart(&mut self) {
+        // SAFETY: an opened decoder.
+        unsafe { av::avcodec_flush_buffers(self.context) };
+    }
+
+    /// The clock of its packets and frames.
     pub fn time_base(&self) -> av::AVRational {
-        self.base
+        super::FLICKS
     }
 
     /// Packets that could not be decoded so far.

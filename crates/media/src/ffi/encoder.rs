@@ -20,6 +20,8 @@ pub struct PictureSettings<'a> {
     pub threads: u32,
     /// Pictures between key pictures at most.
     pub gop: u32,
+    /// Width of a pixel over its height; (0, 1) says nothing of it.
+    pub aspect: (i32, i32),
     /// The encoder's own options.
     pub options: &'a [(&'a str, &'a str)],
 }
@@ -48,7 +50,8 @@ impl Encoder {
             (*context).height = (*frame).height;
             // The number comes from a decoder or filter of the same library.
             (*context).pix_fmt = std::mem::transmute::<i32, av::AVPixelFormat>((*frame).format);
-            (*context).sample_aspect_ratio = av::AVRational { num: 1, den: 1 };
+            (*context).sample_aspect_ratio =
+                av::AVRational { num: settings.aspect.0, den: settings.aspect.1 };
             (*context).time_base = av::AVRational { num: settings.rate.1, den: settings.rate.0 };
             (*context).framerate = av::AVRational { num: settings.rate.0, den: settings.rate.1 };
             (*context).color_range = (*frame).color_range;
@@ -118,6 +121,20 @@ impl Encoder {
                 format!("the encoder `{name}` has no option `{key}`; mend the profile"),
             )),
             None => Ok(self),
+        }
+    }
+
+    /// The coding's own description of what it makes, such as parameter sets.
+    pub fn description(&self) -> &[u8] {
+        // SAFETY: an opened encoder keeps so many bytes there as long as it lives.
+        unsafe {
+            let context = &*self.context;
+            match usize::try_from(context.extradata_size) {
+                Ok(size) if size > 0 && !context.extradata.is_null() => {
+                    std::slice::from_raw_parts(context.extradata, size)
+                }
+                _ => &[],
+            }
         }
     }
 

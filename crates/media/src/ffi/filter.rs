@@ -10,6 +10,7 @@ pub struct Filter {
     graph: *mut av::AVFilterGraph,
     source: *mut av::AVFilterContext,
     sink: *mut av::AVFilterContext,
+    base: av::AVRational,
 }
 
 impl Filter {
@@ -35,7 +36,7 @@ impl Filter {
             }
             (*graph).nb_threads = 1;
             let mut filter =
-                Self { graph, source: std::ptr::null_mut(), sink: std::ptr::null_mut() };
+                Self { graph, source: std::ptr::null_mut(), sink: std::ptr::null_mut(), base };
             let code = av::avfilter_graph_create_filter(
                 &mut filter.source,
                 av::avfilter_get_by_name(c"buffer".as_ptr()),
@@ -100,13 +101,7 @@ impl Filter {
         if code < 0 { Err(error(Kind::Bug, "the filters refuse a picture", code)) } else { Ok(()) }
     }
 
-    /// The clock of the pictures that come out.
-    pub fn time_base(&self) -> av::AVRational {
-        // SAFETY: a configured graph.
-        unsafe { av::av_buffersink_get_time_base(self.sink) }
-    }
-
-    /// Takes a picture; false where it has none.
+    /// Takes a picture, stamped on the clock of those that went in; false where it has none.
     pub fn receive(&mut self, frame: &mut Frame) -> Result<bool> {
         // SAFETY: a configured graph; the frame is emptied first.
         let code = unsafe {
@@ -114,7 +109,19 @@ impl Filter {
             av::av_buffersink_get_frame(self.sink, frame.as_ptr())
         };
         match code {
-            0.. => Ok(true),
+            0.. => {
+                // Deinterlacers halve the clock, and leave the decoder's guess and length as they were.
+                // SAFETY: a configured graph; the frame is ours.
+                unsafe {
+                    let stamp = &mut (*frame.as_ptr()).pts;
+                    if *stamp != super::NO_TIME {
+                        let base = av::av_buffersink_get_time_base(self.sink);
+                        *stamp = av::av_rescale_q(*stamp, base, self.base);
+                    }
+                    (*frame.as_ptr()).best_effort_timestamp = *stamp;
+                }
+                Ok(true)
+            }
             AGAIN | END => Ok(false),
             _ => Err(error(Kind::Bug, "the filters fail", code)),
         }

@@ -19,9 +19,56 @@ impl Packet {
             Ok(Self(packet))
         }
     }
+    /// With a copy of `bytes`; stamps in whatever clock it will be muxed in.
+    pub fn from_bytes(
+        bytes: &[u8],
+        (pts, dts): (i64, i64),
+        duration: i64,
+        is_key: bool,
+    ) -> Result<Self> {
+        let packet = Self::new()?;
+        let size = i32::try_from(bytes.len())
+            .map_err(|_| Error::new(Kind::Limit, "a coded picture is larger than 2 GiB"))?;
+        // SAFETY: allocates `size` bytes and fills them; sets plain fields.
+        unsafe {
+            if av::av_new_packet(packet.0, size) < 0 {
+                return Err(Error::new(Kind::Limit, "out of memory"));
+            }
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), (*packet.0).data, bytes.len());
+            (*packet.0).pts = pts;
+            (*packet.0).dts = dts;
+            (*packet.0).duration = duration;
+            (*packet.0).flags = if is_key { av::AV_PKT_FLAG_KEY } else { 0 };
+        }
+        Ok(packet)
+    }
     /// For libav.
     pub fn as_ptr(&self) -> *mut av::AVPacket {
         self.0
+    }
+    /// Its coded bytes.
+    pub fn bytes(&self) -> &[u8] {
+        let packet = self.inner();
+        match usize::try_from(packet.size) {
+            // SAFETY: libav keeps `size` bytes there as long as the packet.
+            Ok(size) if size > 0 && !packet.data.is_null() => unsafe {
+                std::slice::from_raw_parts(packet.data, size)
+            },
+            _ => &[],
+        }
+    }
+    /// A new description of the stream that holds from this packet on.
+    pub fn new_description(&self) -> Option<&[u8]> {
+        let mut size = 0usize;
+        // SAFETY: the side data lives as long as the packet; its size is what libav says.
+        unsafe {
+            let data = av::av_packet_get_side_data(
+                self.0,
+                av::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA,
+                &mut size,
+            );
+            (!data.is_null() && size > 0).then(|| std::slice::from_raw_parts(data, size))
+        }
     }
     fn inner(&self) -> &av::AVPacket {
         // SAFETY: never null, ours alone.
@@ -34,6 +81,10 @@ impl Packet {
     /// Presentation time stamp, or the decoding one where there is none.
     pub fn stamp(&self) -> i64 {
         if self.inner().pts == super::NO_TIME { self.inner().dts } else { self.inner().pts }
+    }
+    /// Presentation time stamp; [`super::NO_TIME`] where there is none.
+    pub fn pts(&self) -> i64 {
+        self.inner().pts
     }
     /// Decoding time stamp.
     pub fn dts(&self) -> i64 {
@@ -55,21 +106,14 @@ impl Packet {
     pub fn is_discarded(&self) -> bool {
         self.inner().flags & av::AV_PKT_FLAG_DISCARD != 0
     }
+    /// Marks it as not to be shown.
+    pub fn discard(&mut self) {
+        // SAFETY: ours alone.
+        unsafe { (*self.0).flags |= av::AV_PKT_FLAG_DISCARD };
+    }
     /// Whether the container says it is damaged.
     pub fn is_corrupt(&self) -> bool {
         self.inner().flags & av::AV_PKT_FLAG_CORRUPT != 0
-    }
-    /// Its bytes.
-    #[cfg(test)]
-    pub fn data(&self) -> &[u8] {
-        let packet = self.inner();
-        if packet.data.is_null() {
-            return &[];
-        }
-        // SAFETY: libav keeps `size` bytes there until the packet is released.
-        unsafe {
-            std::slice::from_raw_parts(packet.data, usize::try_from(packet.size).unwrap_or(0))
-        }
     }
     /// Releases its bytes.
     pub fn clear(&mut self) {
@@ -83,6 +127,20 @@ impl Packet {
             av::av_packet_rescale_ts(self.0, from, to);
             (*self.0).stream_index = stream as i32;
             (*self.0).pos = -1;
+        }
+    }
+    /// Moves its stamps from the clock of its stream to flicks: `map` gives each stamp its time.
+    pub fn restamp(&mut self, base: av::AVRational, mut map: impl FnMut(MediaTime) -> MediaTime) {
+        // SAFETY: ours alone.
+        unsafe {
+            for stamp in [&mut (*self.0).dts, &mut (*self.0).pts] {
+                *stamp = time(*stamp, base).map_or(super::NO_TIME, |at| {
+                    let at = map(at);
+                    (at - MediaTime::ZERO).flicks()
+                });
+            }
+            let ticks = (*self.0).duration.max(0);
+            (*self.0).duration = MediaDuration::from_ticks(ticks, base.num, base.den).flicks();
         }
     }
     /// Sets the duration where the encoder left none.
@@ -174,6 +232,11 @@ impl Frame {
         MediaDuration::from_ticks(ticks.max(0), base.num, base.den)
     }
 
+    /// The presentation stamp of the packet it came from.
+    pub fn stamp(&self) -> i64 {
+        self.inner().pts
+    }
+
     /// Sets the presentation stamp, for an encoder.
     pub fn set_stamp(&mut self, stamp: i64) {
         // SAFETY: ours alone.
@@ -183,6 +246,12 @@ impl Frame {
             (*self.0).pict_type = av::AVPictureType::AV_PICTURE_TYPE_NONE;
             (*self.0).key_frame = 0;
         }
+    }
+
+    /// Asks an encoder for a key picture here.
+    pub fn want_key(&mut self) {
+        // SAFETY: ours alone.
+        unsafe { (*self.0).pict_type = av::AVPictureType::AV_PICTURE_TYPE_I };
     }
 
     /// Width and height in pixels.
@@ -201,6 +270,19 @@ impl Frame {
     /// Sample aspect ratio.
     pub fn aspect(&self) -> av::AVRational {
         self.inner().sample_aspect_ratio
+    }
+
+    /// Whether its light is coded for a display of high dynamic range: PQ or HLG (ITU-R BT.2100).
+    pub fn is_hdr(&self) -> bool {
+        use av::AVColorTransferCharacteristic as T;
+        matches!(self.inner().color_trc, T::AVCOL_TRC_SMPTE2084 | T::AVCOL_TRC_ARIB_STD_B67)
+    }
+
+    /// Whether it says which primaries and matrix its colours have.
+    pub fn has_colour(&self) -> bool {
+        use av::{AVColorPrimaries as P, AVColorSpace as S};
+        self.inner().color_primaries != P::AVCOL_PRI_UNSPECIFIED
+            && self.inner().colorspace != S::AVCOL_SPC_UNSPECIFIED
     }
 
     /// Whether it holds two fields.

@@ -25,6 +25,9 @@ pub const DECODERS: &str = "h264,hevc,vp8,vp9,libvpx-vp9,libdav1d,av1,mpeg4,mpeg
 
 /// Bytes that may be read to learn what the streams are.
 const PROBE_BYTES: u32 = 5_000_000;
+/// The same of an excerpt, whose streams are known; and how long, in microseconds.
+const EXCERPT_PROBE_BYTES: u32 = 1_000_000;
+const EXCERPT_PROBE_US: i64 = 1_000_000;
 /// Streams a recording may have.
 const MAX_STREAMS: usize = 64;
 
@@ -50,13 +53,26 @@ impl Input {
     /// `Unsupported` where it is no recording of a known kind, `Malformed` where it is damaged
     /// beyond reading, `Io` where the source fails.
     pub fn open(source: Arc<dyn ByteSource>) -> Result<Self> {
+        Self::start(source, true)
+    }
+
+    /// Opens an excerpt, which is read from its first byte to its last; its time stamps come as
+    /// the container has them, wraps and jumps too.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_excerpt(excerpt: Arc<dyn ByteSource>) -> Result<Self> {
+        Self::start(excerpt, false)
+    }
+
+    fn start(source: Arc<dyn ByteSource>, whole: bool) -> Result<Self> {
         super::initialise();
         let name = source.name().to_owned();
         let named = |e: Error| e.in_file(name.clone());
         if source.is_empty() {
             return Err(named(Error::new(Kind::Malformed, "is empty (0 bytes)")));
         }
-        let mut io = ReadIo::new(source)?;
+        let mut io = ReadIo::new(source, whole)?;
         let mut probed: *const av::AVInputFormat = std::ptr::null();
         // SAFETY: reads through our own I/O only; no name is given.
         let code = unsafe {
@@ -93,8 +109,10 @@ impl Input {
             }
             (*context).pb = io.context();
             (*context).flags |= av::AVFMT_FLAG_CUSTOM_IO;
-            (*context).max_analyze_duration = 10_000_000;
-            (*context).probesize = i64::from(PROBE_BYTES);
+            (*context).max_analyze_duration = if whole { 10_000_000 } else { EXCERPT_PROBE_US };
+            let probe = if whole { PROBE_BYTES } else { EXCERPT_PROBE_BYTES };
+            (*context).probesize = i64::from(probe);
+            (*context).correct_ts_overflow = u32::from(whole);
             let mut options = Options::new(&[
                 ("codec_whitelist", DECODERS),
                 ("protocol_whitelist", "none"),
@@ -160,6 +178,12 @@ impl Input {
                 .in_file(self.name.clone())
                 .in_stream(index)
         })
+    }
+
+    /// The stream of a kind that the container calls `id`, or else the best.
+    pub fn known(&self, kind: av::AVMediaType, id: i32) -> Option<usize> {
+        let named = self.streams().into_iter().find(|s| s.kind() == kind && s.id() == id);
+        named.map(|stream| stream.index).or_else(|| self.best(kind))
     }
 
     /// The best stream of a kind, as libav ranks them.
@@ -264,10 +288,27 @@ impl Stream<'_> {
         self.raw.time_base
     }
 
+    /// What the container calls it: a PID, a track number.
+    pub fn id(&self) -> i32 {
+        self.raw.id
+    }
+
     /// For decoders.
     pub fn parameters(&self) -> &av::AVCodecParameters {
         // SAFETY: libav allocates them with the stream.
         unsafe { &*self.raw.codecpar }
+    }
+
+    /// The codec's own description of the stream, such as its parameter sets.
+    pub fn description(&self) -> &[u8] {
+        let parameters = self.parameters();
+        match usize::try_from(parameters.extradata_size) {
+            // SAFETY: libav keeps so many bytes there as long as the stream.
+            Ok(size) if size > 0 && !parameters.extradata.is_null() => unsafe {
+                std::slice::from_raw_parts(parameters.extradata, size)
+            },
+            _ => &[],
+        }
     }
 
     /// What it carries.

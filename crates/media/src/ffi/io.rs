@@ -14,6 +14,8 @@ const READ_BUFFER: usize = 64 * 1024;
 const WRITE_BUFFER: usize = 64 * 1024;
 const IO_ERROR: c_int = -5; // AVERROR(EIO)
 
+type SeekFn = unsafe extern "C" fn(*mut c_void, i64, c_int) -> i64;
+
 /// Reads a source for libav.
 pub struct ReadIo {
     context: *mut av::AVIOContext,
@@ -28,8 +30,8 @@ struct ReadState {
 }
 
 impl ReadIo {
-    /// Starts at the first byte.
-    pub fn new(source: Arc<dyn ByteSource>) -> Result<Self> {
+    /// Starts at the first byte; without `seekable` it is read from there to the end.
+    pub fn new(source: Arc<dyn ByteSource>, seekable: bool) -> Result<Self> {
         let mut state =
             Box::new(ReadState { source, position: 0, failed: None, ranges: Vec::new() });
         // SAFETY: the buffer comes from libav's allocator as it demands; the state is boxed, so
@@ -43,7 +45,7 @@ impl ReadIo {
                 std::ptr::from_mut(state.as_mut()).cast(),
                 Some(read),
                 None,
-                Some(seek_read),
+                seekable.then_some(seek_read as SeekFn),
             )
         };
         if context.is_null() {

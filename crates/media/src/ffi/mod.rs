@@ -12,6 +12,7 @@ pub mod frame;
 pub mod input;
 pub mod io;
 pub mod muxer;
+pub mod process;
 pub mod resampler;
 
 use std::ffi::{CStr, CString, c_int};
@@ -91,6 +92,9 @@ pub fn c_string(text: &str) -> CString {
 pub fn time(stamp: i64, base: av::AVRational) -> Option<MediaTime> {
     (stamp != NO_TIME && base.den > 0).then(|| MediaTime::from_ticks(stamp, base.num, base.den))
 }
+
+/// The clock of packets and frames inside this crate: flicks of the recording.
+pub const FLICKS: av::AVRational = av::AVRational { num: 1, den: 705_600_000 };
 
 /// Key and value options for libav, freed with their owner.
 pub struct Options(pub *mut av::AVDictionary);

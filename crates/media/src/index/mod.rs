@@ -9,15 +9,18 @@
 
 #[cfg(test)]
 mod compare;
-pub mod fragments;
+pub(crate) mod flv;
+mod flv_tags;
+pub(crate) mod fragments;
 #[cfg(test)]
 mod fragments_tests;
-pub mod hls;
+pub(crate) mod hls;
 mod hls_playlist;
 mod hls_stream;
 #[cfg(test)]
 mod hls_tests;
-pub mod mp4;
+mod locate;
+pub(crate) mod mp4;
 mod mp4_boxes;
 mod mp4_edits;
 mod mp4_excerpt;
@@ -29,12 +32,60 @@ mod mp4_tables;
 mod mp4_tests;
 mod mp4_tracks;
 mod peek;
+mod search;
+#[cfg(test)]
+mod tests_flv;
+#[cfg(test)]
+mod tests_support;
+mod timeline;
 
 use std::sync::Arc;
 
-use reprise_model::{ByteSource, MediaDuration, MediaTime, Result};
+use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::excerpt::Excerpt;
+
+/// Where a recording's windows lie, by its container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Index {
+    /// libav seeks for itself; the key pictures came from reading all of it: time on the file's own
+    /// clock, byte position.
+    Whole {
+        keys: Vec<(MediaTime, u64)>,
+    },
+    Flv(flv::Flv),
+    Mp4(mp4::Mp4),
+    Fragments(fragments::Fragments),
+    Hls(hls::Hls),
+}
+
+impl Index {
+    /// The index of a recording's container; `None` where all of it must be read.
+    pub fn open(source: &Arc<dyn ByteSource>) -> Result<Option<Self>> {
+        if let Some(index) = hls::Hls::open(source)? {
+            return Ok(Some(Self::Hls(index)));
+        }
+        if let Some(index) = flv::Flv::open(source)? {
+            return Ok(Some(Self::Flv(index)));
+        }
+        if let Some(index) = mp4::Mp4::open(source)? {
+            return Ok(Some(Self::Mp4(index)));
+        }
+        Ok(fragments::Fragments::open(source)?.map(Self::Fragments))
+    }
+
+    /// What answers for the container.
+    pub fn locate(&self) -> Result<&dyn Locate> {
+        match self {
+            Self::Whole { .. } => Err(Error::new(Kind::Bug, "a recording without an index")),
+            Self::Flv(index) => Ok(index),
+            Self::Mp4(index) => Ok(index),
+            Self::Fragments(index) => Ok(index),
+            Self::Hls(index) => Ok(index),
+        }
+    }
+}
 
 /// The bytes that hold a window.
 pub struct Located {
@@ -57,6 +108,8 @@ pub struct Clock {
     pub wrap: Option<MediaDuration>,
     /// The file time where the excerpt begins, about.
     pub near: MediaTime,
+    /// Pictures before this file time are decoded but not shown (MP4 edit lists).
+    pub shown_from: Option<MediaTime>,
 }
 
 /// What every container's index answers. Implementations hold positions, never tables that grow

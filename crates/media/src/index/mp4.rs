@@ -132,7 +132,8 @@ impl Mp4 {
         fragment(&mut excerpt, source, &self.brand, &self.movie, &pieces, self.ahead_s)?;
         let back = MediaDuration::from_flicks(-i64::from(self.ahead_s) * FLICKS);
         let shifts = if self.ahead_s > 0 { vec![(0, back)] } else { Vec::new() };
-        Ok(Located { excerpt, clock: Clock { shifts, near, ..Clock::default() } })
+        let shown_from = self.shown_from().0;
+        Ok(Located { excerpt, clock: Clock { shifts, near, shown_from, ..Clock::default() } })
     }
 }
 

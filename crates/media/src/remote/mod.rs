@@ -1,0 +1,9 @@
+//! Work on media in a process of its own: the parent serves the bytes, the child can do nothing but
+//! read them and answer.
+
+mod guest;
+mod host;
+pub mod wire;
+
+pub use guest::{Misbehaviour, misbehave, serve};
+pub use host::{Child, Program, Reply};
