@@ -153,7 +153,15 @@ pub fn file(path: &Path) -> Arc<dyn ByteSource> {
 
 /// All packets of the largest pictures and the first sound.
 pub fn packets(source: Arc<dyn ByteSource>, clock: &Clock) -> Vec<Read> {
-    let mut input = Input::open(source).unwrap();
+    read(Input::open(source).unwrap(), clock)
+}
+
+/// The same of an excerpt, read from front to back.
+pub fn excerpt_packets(located: Located) -> Vec<Read> {
+    read(Input::open_excerpt(Arc::new(located.excerpt)).unwrap(), &located.clock)
+}
+
+fn read(mut input: Input, clock: &Clock) -> Vec<Read> {
     let of = |kind| -> Vec<(usize, i32)> {
         let streams = input.streams();
         let all = streams.iter().filter(|s| s.kind() == kind && !s.is_cover());
@@ -180,7 +188,7 @@ pub fn packets(source: Arc<dyn ByteSource>, clock: &Clock) -> Vec<Read> {
             decoded: time(packet.dts(), base).map(on_clock),
             is_key: packet.is_key(),
             is_hidden: packet.is_discarded(),
-            bytes: packet.data().to_vec(),
+            bytes: packet.bytes().to_vec(),
             position: packet.position(),
         });
     }
@@ -300,7 +308,7 @@ impl Whole {
         is_last: bool,
     ) -> u64 {
         let what = format!("{what} {:.3}..{:.3}", from.seconds(), to.seconds());
-        let found = packets(Arc::new(located.excerpt), &located.clock);
+        let found = excerpt_packets(located);
         let (video, sound): (Vec<Read>, Vec<Read>) =
             found.iter().cloned().partition(|read| read.is_video);
         let (at, _) = self.stretch(&self.video, &video, &what);

@@ -16,8 +16,8 @@ use crate::excerpt::Excerpt;
 
 /// Bytes read at a time where headers are walked: more than a fragment's tables.
 const LOOK_BYTES: usize = 4096;
-/// Bytes read at a time where a fragment is looked for.
-const SCAN_BYTES: usize = 128 << 10;
+/// Bytes read at a time where a fragment is looked for, at least and at most: a quarter of one.
+const SCAN_BYTES: (usize, usize) = (24 << 10, 256 << 10);
 /// Bytes in which a fragment must be found, or the file is read from its start.
 const MAX_SCAN: u64 = 64 << 20;
 /// Marks kept of an index.
@@ -42,6 +42,9 @@ pub struct Fragments {
     marks: Vec<(i64, u64)>,
     /// Where the last fragment with pictures begins, and its time.
     last: (i64, u64),
+    /// Bytes read at a time for a fragment's tables, and where one is looked for.
+    look: usize,
+    scan: usize,
     /// Whole seconds that excerpts run ahead of the file clock, so that no time is negative.
     ahead_s: u32,
     /// Flicks of the file clock.
@@ -73,11 +76,19 @@ impl Fragments {
             first: moov.end,
             marks: Vec::new(),
             last: (0, moov.end),
+            look: LOOK_BYTES,
+            scan: SCAN_BYTES.0,
             ahead_s: 0,
             end: 0,
         };
         let Some(first) = index.next(&mut peek, moov.end)? else { return Ok(None) };
         index.first = first.at;
+        // The tables of others are as long, about, and the header of their data follows.
+        let tables = (first.end - first.at).min(MAX_MOOF) as usize;
+        index.look = (tables + tables / 4 + 64).max(512);
+        let data = box_at(&mut peek, first.end, source.len())?.map_or(0, |data| data.len());
+        let quarter = usize::try_from(data / 4).unwrap_or(usize::MAX);
+        index.scan = quarter.clamp(SCAN_BYTES.0, SCAN_BYTES.1);
         // What readers add because of negative offsets is seen in the first fragment.
         for run in &first.runs {
             if let Some(track) = index.init.tracks.get_mut(run.track) {
@@ -218,10 +229,10 @@ impl Fragments {
     /// The last fragment with pictures, found backwards from the end.
     fn find_last(&self, source: &dyn ByteSource) -> Result<Option<Fragment>> {
         let length = source.len();
-        let mut peek = Peek::new(source, LOOK_BYTES);
+        let mut peek = Peek::new(source, self.look);
         let mut to = length;
         while to > self.first && length - to < MAX_SCAN {
-            let from = to.saturating_sub(SCAN_BYTES as u64).max(self.first);
+            let from = to.saturating_sub(self.scan as u64).max(self.first);
             let mut best = None;
             let mut at = from;
             while let Some(found) = self.scan(source, at, to.saturating_add(16))? {
@@ -260,10 +271,10 @@ impl Fragments {
 
     /// The first fragment whose box begins in `from..to`, not knowing where boxes begin.
     fn scan(&self, source: &dyn ByteSource, from: u64, to: u64) -> Result<Option<Fragment>> {
-        let mut peek = Peek::new(source, LOOK_BYTES);
+        let mut peek = Peek::new(source, self.look);
         let mut at = from;
         while at < to {
-            let count = usize::try_from(to - at).unwrap_or(SCAN_BYTES).min(SCAN_BYTES);
+            let count = usize::try_from(to - at).unwrap_or(self.scan).min(self.scan);
             let block = read_up_to(source, at, count.max(24))?;
             for (nth, window) in block.windows(16).enumerate() {
                 let start = at + nth as u64;
@@ -299,17 +310,18 @@ impl Fragments {
             None => ((i64::MIN, self.first), self.last),
         };
         if low.0 == i64::MIN {
-            let first = self.next(&mut Peek::new(source, LOOK_BYTES), self.first)?;
+            let first = self.next(&mut Peek::new(source, self.look), self.first)?;
             low.0 = first.and_then(|first| self.time(&first)).unwrap_or(0);
         }
         for guess in 0..MAX_GUESSES {
-            if target.saturating_sub(low.0) < near || high.1 <= low.1 + SCAN_BYTES as u64 {
+            if target.saturating_sub(low.0) < near || high.1 <= low.1 + self.scan as u64 {
                 break;
             }
             let whole = (high.0.saturating_sub(low.0)) as f64;
-            let part = target.saturating_sub(low.0) as f64 / whole.max(1.0);
-            // Aim a little before; halve where guesses do not get on.
-            let part = if guess % 3 == 2 { 0.5 } else { (part - 0.002).clamp(0.0, 1.0) };
+            // Aim into the middle of what is near enough; halve where guesses do not get on.
+            let part = target.saturating_sub(near / 2).saturating_sub(low.0) as f64;
+            let part = part / whole.max(1.0);
+            let part = if guess % 3 == 2 { 0.5 } else { part.clamp(0.0, 1.0) };
             let at = low.1 + ((high.1 - low.1) as f64 * part) as u64;
             let mut found = self.scan(source, at.max(low.1 + 1), high.1)?;
             // Sound may have fragments of its own.
@@ -340,7 +352,7 @@ impl Fragments {
         stop: u64,
         to: i64,
     ) -> Result<Vec<Vec<Sample>>> {
-        let mut peek = Peek::new(source, LOOK_BYTES);
+        let mut peek = Peek::new(source, self.look);
         let mut all: Vec<Vec<Sample>> = vec![Vec::new(); self.init.tracks.len()];
         let mut reached = vec![false; self.init.tracks.len()];
         let (mut at, mut count) = (at, 0);
@@ -442,7 +454,7 @@ impl Fragments {
 impl Locate for Fragments {
     fn head(&self, source: &Arc<dyn ByteSource>) -> Result<Located> {
         let bytes = source.as_ref();
-        let first = self.next(&mut Peek::new(bytes, LOOK_BYTES), self.first)?;
+        let first = self.next(&mut Peek::new(bytes, self.look), self.first)?;
         let begin = first.and_then(|first| self.time(&first)).unwrap_or(0);
         let mut to = begin.saturating_add(HEAD.flicks());
         let leading = self.leading();
@@ -469,7 +481,7 @@ impl Locate for Fragments {
         let (from, to) = (from.flicks(), to.flicks());
         let mut at = u64::MAX;
         let mut all: Vec<Vec<Sample>> = vec![Vec::new(); self.init.tracks.len()];
-        for back in [500, 3000, 12_000, 60_000, i64::MAX] {
+        for back in [2500, 12_000, 60_000, i64::MAX] {
             let back = MediaDuration::from_millis(back).flicks();
             let earlier = match back {
                 i64::MAX => self.first,

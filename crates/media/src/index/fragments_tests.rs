@@ -7,7 +7,9 @@ use std::sync::Arc;
 use reprise_model::{ByteSource, MediaTime};
 
 use super::Locate;
-use super::compare::{Counting, Whole, check, ffmpeg, file, media, remux, streams};
+use super::compare::{
+    Counting, Whole, check, excerpt_packets, ffmpeg, file, media, remux, streams,
+};
 use super::fragments::Fragments;
 
 fn same(path: &Path) {
@@ -73,7 +75,7 @@ fn a_file_that_was_cut_off_ends_where_its_bytes_do() {
     let end = index.end().seconds();
     assert!((20.0..40.0).contains(&end), "{end}");
     let last = index.window(&source, MediaTime::from_seconds(end - 2.0), index.end()).unwrap();
-    let read = super::compare::packets(Arc::new(last.excerpt), &last.clock);
+    let read = excerpt_packets(last);
     let last = read.iter().filter(|r| r.is_video).map(|r| r.shown).max().unwrap();
     assert!((end - last.seconds()).abs() < 0.2, "{last} of {end}");
 }
@@ -108,7 +110,7 @@ fn an_hour_without_an_index_costs_a_window_no_more() {
         let data: u64 = located.excerpt.ranges().iter().map(|r| r.end - r.start).sum();
         eprintln!("window at {at}: {bytes} bytes in {reads} reads for {data}");
         assert!(bytes < data * 15 / 100 + 200_000);
-        let read = super::compare::packets(Arc::new(located.excerpt), &located.clock);
+        let read = excerpt_packets(located);
         let shown = read.iter().filter(|r| r.is_video).map(|r| r.shown);
         let (first, last) = (shown.clone().min().unwrap(), shown.max().unwrap());
         assert!(read[0].is_key && first <= from + reprise_model::MediaDuration::from_millis(100));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, Kind, MediaDuration, MediaTime, WallTime};
 
-use super::compare::{Read, Whole, ffmpeg, file, media, packets, windows};
+use super::compare::{Read, Whole, excerpt_packets, ffmpeg, file, media, windows};
 use super::hls::Hls;
 use super::{Clock, Locate};
 use crate::excerpt::Excerpt;
@@ -207,7 +207,7 @@ fn pieces_with_clocks_of_their_own() {
             seam + MediaDuration::from_millis(1500),
         )
         .unwrap();
-    let read = packets(Arc::new(located.excerpt), &located.clock);
+    let read = excerpt_packets(located);
     let shown: Vec<MediaTime> = read.iter().filter(|r| r.is_video).map(|r| r.shown).collect();
     let near = |at: &&MediaTime| (**at - seam).abs() < MediaDuration::from_millis(1400);
     let count = shown.iter().filter(near).count();
@@ -298,7 +298,7 @@ fn gaps_and_clocks_of_the_world() {
     let gap = index.gaps()[0].0;
     for at in [gap + MediaDuration::from_millis(2000), gap - MediaDuration::from_millis(500)] {
         let located = index.window(&source, at, at + MediaDuration::from_millis(4000)).unwrap();
-        let read = packets(Arc::new(located.excerpt), &located.clock);
+        let read = excerpt_packets(located);
         assert!(
             read.iter().any(|r| r.is_video && r.shown > gap + MediaDuration::from_millis(4000))
         );
