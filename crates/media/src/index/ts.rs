@@ -1,5 +1,8 @@
 //! The index of MPEG-TS: packets are found again from any byte, and a window is a run of them behind
 //! the tables that say what they carry.
+//!
+//! An excerpt's clock expects the container's own stamps from libav, or stamps that libav moved by
+//! whole turns of 33 bits; packets without a byte position belong to the piece of the one before.
 
 use std::sync::Arc;
 
