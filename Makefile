@@ -10,7 +10,7 @@ PACKAGES := build-essential pkg-config clang libclang-dev \
 	libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev \
 	ffmpeg espeak-ng fonts-dejavu-core chromium
 
-.PHONY: all setup build demo test bench eval lint fmt docs clean
+.PHONY: all setup build demo test fuzz bench eval lint fmt docs clean
 
 all: build
 
@@ -41,6 +41,10 @@ demo: build
 ## test: all tests; those that need ../shared say so and are skipped where it is absent
 test: build
 	$(CARGO) test --workspace --no-fail-fast
+
+## fuzz: every hostile file, 10,000 mutated recordings, every parser of ours; `make test` does a part
+fuzz: build
+	REPRISE_BIN=$(abspath $(TARGET))/debug/reprise $(TARGET)/debug/reprise-fuzz
 
 ## bench: Reprise beside what a user would script; writes benches/RESULTS.md
 bench: setup

@@ -90,6 +90,24 @@ pub fn reprise<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Outpu
     start(arguments).wait(LIMIT)
 }
 
+/// Runs `reprise` to its end in surroundings that name no S3 but what `environment` says.
+pub fn reprise_in<S: AsRef<OsStr>>(
+    environment: &[(&str, String)],
+    arguments: impl IntoIterator<Item = S>,
+) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).env_remove("REPRISE_LOG");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    // No credentials of whoever runs the tests, and no machine's role.
+    command.env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    Running::start(&mut command).wait(LIMIT)
+}
+
 /// Starts `reprise`.
 pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Running {
     let mut command = Command::new(binary());
@@ -122,14 +140,22 @@ impl Running {
     }
 
     /// Waits for the end; the test fails where it does not come within `limit`.
-    pub fn wait(mut self, limit: Duration) -> Output {
-        let peak_bytes = self.poll(limit);
-        let Some(peak_bytes) = peak_bytes else {
-            let name = self.name.clone();
-            let output = self.kill();
-            panic!("{name} hangs: no end within {limit:?}\n{}", output.stderr);
-        };
-        self.finish(peak_bytes)
+    pub fn wait(self, limit: Duration) -> Output {
+        let name = self.name.clone();
+        self.wait_at_most(limit).unwrap_or_else(|output| {
+            panic!("{name} hangs: no end within {limit:?}\n{}", output.stderr)
+        })
+    }
+
+    /// Waits for the end; where it does not come within `limit` it is killed.
+    ///
+    /// # Errors
+    /// What it said until then.
+    pub fn wait_at_most(mut self, limit: Duration) -> Result<Output, Output> {
+        match self.poll(limit) {
+            Some(peak_bytes) => Ok(self.finish(peak_bytes)),
+            None => Err(self.kill()),
+        }
     }
 
     /// Kills it (SIGKILL) after `delay`, unless it ends before.

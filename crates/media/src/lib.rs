@@ -8,6 +8,8 @@ mod excerpt;
 mod faststart;
 mod ffi;
 mod file;
+#[doc(hidden)]
+pub mod fuzz;
 mod h264;
 mod index;
 mod media;

@@ -209,15 +209,16 @@ impl Pool {
         let patience = Duration::from_secs_f64(patience.clamp(0.01, 86_400.0));
         let reply = child.call(&body, source, patience).map_err(|error| named(error, window))?;
         self.put(key, child);
-        let mut answer: Result<Answer> =
+        let answer: Result<Answer> =
             wire::decode(&reply.body).unwrap_or_else(|_| Err(wrong_answer(source)));
-        if let Err(error) = &mut answer
-            && error.kind == Kind::Io
-            && !reply.source_failed
-        {
-            // A failed disk ends a whole run. Only who reads it may say so.
-            error.kind = Kind::Malformed;
-        }
+        let answer = answer.map_err(|mut error| {
+            if error.kind == Kind::Io && !reply.source_failed {
+                // A failed disk ends a whole run. Only who reads it may say so.
+                error.kind = Kind::Malformed;
+                error = named(error, window);
+            }
+            error.in_file(source.name())
+        });
         answer.map(|answer| (answer, reply.blobs))
     }
 

@@ -43,7 +43,13 @@ mod search;
 mod tests_flv;
 #[cfg(test)]
 mod tests_support;
+#[cfg(test)]
+mod tests_ts;
 mod timeline;
+pub(crate) mod ts;
+mod ts_keys;
+mod ts_packets;
+mod ts_tables;
 
 use std::sync::Arc;
 
@@ -61,6 +67,7 @@ pub(crate) enum Index {
         keys: Vec<(MediaTime, u64)>,
     },
     Flv(flv::Flv),
+    Ts(ts::Ts),
     Mp4(mp4::Mp4),
     Fragments(fragments::Fragments),
     Hls(hls::Hls),
@@ -76,6 +83,9 @@ impl Index {
         if let Some(index) = flv::Flv::open(source)? {
             return Ok(Some(Self::Flv(index)));
         }
+        if let Some(index) = ts::Ts::open(source)? {
+            return Ok(Some(Self::Ts(index)));
+        }
         if let Some(index) = mp4::Mp4::open(source)? {
             return Ok(Some(Self::Mp4(index)));
         }
@@ -90,6 +100,7 @@ impl Index {
         match self {
             Self::Whole { .. } => Err(Error::new(Kind::Bug, "a recording without an index")),
             Self::Flv(index) => Ok(index),
+            Self::Ts(index) => Ok(index),
             Self::Mp4(index) => Ok(index),
             Self::Fragments(index) => Ok(index),
             Self::Hls(index) => Ok(index),
@@ -148,7 +159,7 @@ pub trait Locate {
 }
 
 /// Locates the head and three windows: for fuzzing.
-fn exercise(source: &Arc<dyn ByteSource>, index: &impl Locate) {
+pub(crate) fn exercise(source: &Arc<dyn ByteSource>, index: &dyn Locate) {
     let end = index.end();
     let _ = index.head(source);
     for from in [MediaTime::ZERO, MediaTime::from_flicks(end.flicks() / 2), end] {
