@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use reprise_checks::{Evidence, EvidenceCollector, Policy};
 use reprise_media::{
-    ClipRequest, EncodeSettings, Media, MediaInfo, Still, WindowOptions, WindowStats, cut_clip,
-    look, release_memory, scan, still,
+    ClipRequest, EncodeSettings, Media, MediaInfo, Remembered, Still, WindowOptions, WindowStats,
+    cut_clip, look, release_memory, scan, still,
 };
 use reprise_model::bytes::MemorySource;
+use reprise_model::clip::ByteRange;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +121,8 @@ pub fn run_window(
     request: &WindowRequest<'_>,
 ) -> Result<WindowOutcome> {
     release_memory();
+    // The look, the plan of what is copied, and the encoder go through the same bytes.
+    let source = Remembered::new(source);
     let (span, mut notes, seen) = if request.exact {
         (request.moment, Vec::new(), None)
     } else {
@@ -152,6 +155,7 @@ pub fn run_window(
     let fps = request.media.info.video.as_ref().map_or(30.0, |video| video.fps());
     let last_at = span.end - MediaDuration::from_seconds(1.6 / fps.max(1.0));
     let stills = [span.start, cover_at, last_at];
+    let looked = seen.as_ref().map_or_else(Vec::new, |(_, stats)| stats.byte_ranges.clone());
     let damaged_packets = seen.as_ref().map_or(0, |(_, stats)| stats.damaged_packets);
     let clip_request =
         ClipRequest { span, settings: request.encode, stills: &stills, damaged_packets };
@@ -183,6 +187,8 @@ pub fn run_window(
     };
     release_memory();
     notes.extend(clip.notes);
+    let mut stats = clip.stats;
+    stats.byte_ranges = joined(looked.into_iter().chain(stats.byte_ranges));
     let ticks = i64::try_from(clip.copied.end - clip.copied.start).unwrap_or(0);
     let copied = MediaDuration::from_ticks(ticks, clip.rate.1, clip.rate.0);
     Ok(WindowOutcome::Clip(Box::new(CutClip {
@@ -196,8 +202,22 @@ pub fn run_window(
         notes,
         source,
         decoded,
-        stats: clip.stats,
+        stats,
     })))
+}
+
+/// Ranges put together where they touch.
+fn joined(ranges: impl IntoIterator<Item = ByteRange>) -> Vec<ByteRange> {
+    let mut ranges: Vec<ByteRange> = ranges.into_iter().collect();
+    ranges.sort();
+    ranges.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
+            last.end = last.end.max(next.end);
+        }
+        touches
+    });
+    ranges
 }
 
 /// The span in which a clip's pictures begin: containers round times, so half a picture earlier

@@ -145,7 +145,7 @@ impl ClipContext<'_> {
             encode: &self.options.profile.settings,
             verify: self.options.verify,
         };
-        let cut = match self.options.workers.run_window(Arc::clone(&file.source), &request)? {
+        let cut = match self.options.workers.run_window(file.source.clone(), &request)? {
             WindowOutcome::Nothing(mut refusal) => {
                 refusal.time = refusal.time.map(|time| time + offset);
                 return Ok(ClipOutcome::Nothing(refusal));

@@ -2,6 +2,7 @@
 //! transcode, check and grade, then publish. Resumes, bounds and reports what it does.
 
 mod clip;
+mod counted;
 mod digest;
 mod jobs;
 mod options;

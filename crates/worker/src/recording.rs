@@ -11,6 +11,7 @@ use reprise_model::session::RecordingEntry;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
 use reprise_transcode::MediaWorkers;
 
+use crate::counted::Counted;
 use crate::digest::of_source;
 
 /// Opens a recording's bytes: a file of this machine, or what lies behind an `http://`, `https://` or
@@ -29,8 +30,8 @@ pub fn open_bytes(location: &Location) -> Result<Arc<dyn ByteSource>> {
 pub struct OpenRecording {
     /// As the manifest names it, without credentials.
     pub uri: String,
-    /// Its bytes.
-    pub source: Arc<dyn ByteSource>,
+    /// Its bytes, counted as they are read.
+    pub source: Arc<Counted>,
     /// What it is.
     pub media: Media,
     /// Digest of its bytes.
@@ -43,8 +44,8 @@ impl OpenRecording {
     /// # Errors
     /// Where it is missing, unreadable or no recording.
     pub fn open(location: &Location, uri: &str, workers: &MediaWorkers) -> Result<Self> {
-        let source = open_bytes(location)?;
-        let media = workers.probe(Arc::clone(&source))?;
+        let source = Counted::new(open_bytes(location)?);
+        let media = workers.probe(source.clone())?;
         let digest = of_source(source.as_ref())?;
         Ok(Self { uri: without_secrets(uri), source, media, digest })
     }

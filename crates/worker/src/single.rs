@@ -57,7 +57,9 @@ pub async fn cut(request: CutRequest, options: RunOptions) -> Result<Vec<Result<
     let jobs_at_once = options.jobs;
     let windows: Vec<(usize, Span)> = request.windows.into_iter().enumerate().collect();
     let out = request.out;
-    Ok(jobs::each(windows, jobs_at_once, move |(index, span)| {
+    let progress = Arc::clone(&options.progress);
+    let source = Arc::clone(&file.source);
+    let made = jobs::each(windows, jobs_at_once, move |(index, span)| {
         let made = cut_one(&file, span, &options).and_then(|(clip, mp4, cover)| {
             let base = format!("{stem}-{:02}", index + 1);
             let path = out.join(format!("{base}.mp4"));
@@ -77,8 +79,10 @@ pub async fn cut(request: CutRequest, options: RunOptions) -> Result<Vec<Result<
         let moment_id = format!("{}", span.start);
         (options.progress)(&Progress::Window { moment_id, detail });
         made
-    })
-    .await)
+    });
+    let made = made.await;
+    progress(&Progress::Stage { name: "read", detail: source.told() });
+    Ok(made)
 }
 
 fn cut_one(
@@ -96,7 +100,7 @@ fn cut_one(
         encode: &options.profile.settings,
         verify: options.verify,
     };
-    let cut = match options.workers.run_window(Arc::clone(&file.source), &request)? {
+    let cut = match options.workers.run_window(file.source.clone(), &request)? {
         WindowOutcome::Clip(cut) => cut,
         WindowOutcome::Nothing(refusal) => return Err(Error::new(Kind::Bug, refusal.detail)),
     };
@@ -245,7 +249,7 @@ impl Original {
             .in_file(file.uri));
         }
         let shown = span.intersect(whole);
-        let evidence = workers.look(Arc::clone(&file.source), &file.media, shown)?;
+        let evidence = workers.look(file.source.clone(), &file.media, shown)?;
         Ok(Self { span, evidence, file })
     }
 
