@@ -405,7 +405,7 @@ impl Hls {
         if clock.shifts.first().is_none_or(|first| first.0 > 0) {
             clock.shifts.insert(0, (0, MediaDuration::ZERO));
         }
-        clock.shifts.iter_mut().for_each(|piece| piece.1 = piece.1 + shift);
+        clock.shifts.iter_mut().for_each(|piece| piece.1 += shift);
         clock.near = clock.near + shift;
         clock.shown_from = clock.shown_from.map(|at| at + shift);
         // What lies in it are ranges of segments, not of the playlist.
