@@ -1,6 +1,7 @@
 //! Parts of a recording, and bytes of our own between them, as one stream that a demuxer reads.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use reprise_model::ByteSource;
@@ -139,6 +140,18 @@ impl ByteSource for Excerpt {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn will_read(&self, range: Range<u64>) {
+        for (at, part) in &self.parts {
+            if let Part::Of { source, start, end, .. } = part {
+                let from = start.saturating_add(range.start.saturating_sub(*at)).min(*end);
+                let to = start.saturating_add(range.end.saturating_sub(*at)).min(*end);
+                if from < to {
+                    source.will_read(from..to);
+                }
+            }
+        }
     }
 }
 

@@ -44,20 +44,19 @@ impl std::fmt::Debug for Read {
     }
 }
 
-/// Counts what is read.
+/// Counts what is read, of neighbours too.
 pub struct Counting {
-    pub source: Arc<dyn ByteSource>,
-    pub bytes: AtomicU64,
-    pub reads: AtomicU64,
+    source: Arc<dyn ByteSource>,
+    counts: Arc<(AtomicU64, AtomicU64)>,
 }
 
 impl Counting {
     pub fn new(source: Arc<dyn ByteSource>) -> Arc<Self> {
-        Arc::new(Self { source, bytes: AtomicU64::new(0), reads: AtomicU64::new(0) })
+        Arc::new(Self { source, counts: Arc::default() })
     }
     /// Bytes and reads since the last call.
     pub fn take(&self) -> (u64, u64) {
-        (self.bytes.swap(0, Ordering::Relaxed), self.reads.swap(0, Ordering::Relaxed))
+        (self.counts.0.swap(0, Ordering::Relaxed), self.counts.1.swap(0, Ordering::Relaxed))
     }
 }
 
@@ -67,15 +66,16 @@ impl ByteSource for Counting {
     }
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read_at(offset, buffer)?;
-        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
-        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.counts.0.fetch_add(count as u64, Ordering::Relaxed);
+        self.counts.1.fetch_add(1, Ordering::Relaxed);
         Ok(count)
     }
     fn name(&self) -> &str {
         self.source.name()
     }
     fn beside(&self, relative: &str) -> io::Result<Arc<dyn ByteSource>> {
-        self.source.beside(relative)
+        let source = self.source.beside(relative)?;
+        Ok(Arc::new(Self { source, counts: Arc::clone(&self.counts) }))
     }
 }
 

@@ -35,6 +35,8 @@ const NEAR_S: f64 = 20.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fragments {
     init: Init,
+    /// Where an index of segments may be.
+    index: u64,
     /// Where the first fragment begins.
     first: u64,
     /// Of an index of the file: time in flicks of the file clock, and where the fragment begins.
@@ -66,12 +68,27 @@ impl Fragments {
     /// `Io` where the source fails.
     pub fn open(source: &Arc<dyn ByteSource>) -> Result<Option<Self>> {
         let source = source.as_ref();
+        let Some(mut index) = Self::short(source)? else { return Ok(None) };
+        let mut peek = Peek::new(source, LOOK_BYTES);
+        index.marks = index.read_index(&mut peek)?;
+        let Some(last) = index.find_last(source)? else { return Ok(None) };
+        index.last = (index.time(&last).unwrap_or(index.last.0), last.at);
+        index.end = index.ends(&mut peek, last)?;
+        Ok(Some(index))
+    }
+
+    /// The same of a few fragments, all of whose headers may be read for a window; says no end.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn short(source: &dyn ByteSource) -> Result<Option<Self>> {
         let mut peek = Peek::new(source, LOOK_BYTES);
         let Some(top) = top_level(&mut peek)? else { return Ok(None) };
         let Some(init) = Init::read(&mut peek, &top)? else { return Ok(None) };
         let Some(moov) = top.last().copied() else { return Ok(None) };
         let mut index = Self {
             init,
+            index: moov.end,
             first: moov.end,
             marks: Vec::new(),
             last: (0, moov.end),
@@ -105,10 +122,6 @@ impl Fragments {
         let Ok(ahead) = u32::try_from(ahead) else { return Ok(None) };
         index.ahead_s = ahead;
         index.last = (begin, first.at);
-        index.marks = index.read_index(&mut peek, moov.end)?;
-        let Some(last) = index.find_last(source)? else { return Ok(None) };
-        index.last = (index.time(&last).unwrap_or(begin), last.at);
-        index.end = index.ends(&mut peek, last)?;
         Ok(Some(index))
     }
 
@@ -152,7 +165,7 @@ impl Fragments {
     }
 
     /// Marks of `sidx` right before the fragments, or of `mfra` at the end.
-    fn read_index(&self, peek: &mut Peek<'_>, at: u64) -> Result<Vec<(i64, u64)>> {
+    fn read_index(&self, peek: &mut Peek<'_>) -> Result<Vec<(i64, u64)>> {
         let length = peek.len();
         let tail = peek.bytes(length.saturating_sub(16), 16)?;
         let size = four(tail, 12).map(u64::from).filter(|_| tail.get(4..8) == Some(b"mfro"));
@@ -170,7 +183,7 @@ impl Fragments {
                 }
             }
         }
-        let Some(placed) = box_at(peek, at, length)? else { return Ok(Vec::new()) };
+        let Some(placed) = box_at(peek, self.index, length)? else { return Ok(Vec::new()) };
         if &placed.kind == b"sidx" && placed.len() <= MAX_INDEX && placed.end <= length {
             let table = peek.bytes(placed.content, placed.len() as usize)?;
             return Ok(self.segment_index(table, placed.end).unwrap_or_default());
@@ -271,6 +284,7 @@ impl Fragments {
     /// The first fragment whose box begins in `from..to`, not knowing where boxes begin.
     fn scan(&self, source: &dyn ByteSource, from: u64, to: u64) -> Result<Option<Fragment>> {
         let mut peek = Peek::new(source, self.look);
+        let to = to.min(from.saturating_add(MAX_SCAN));
         let mut at = from;
         while at < to {
             let count = usize::try_from(to - at).unwrap_or(self.scan).min(self.scan);

@@ -54,7 +54,7 @@ mod tests {
             });
             let found = found.unwrap();
             assert!(found.0 <= target && target - found.0 <= 25, "{target}: {found:?}");
-            assert!(guesses <= 16, "{guesses} guesses for {target}");
+            assert!(guesses <= MAX_GUESSES, "{guesses} guesses for {target}");
         }
     }
 }

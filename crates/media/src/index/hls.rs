@@ -7,9 +7,11 @@ use reprise_model::time::FLICKS_PER_SECOND;
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, WallTime};
 use serde::{Deserialize, Serialize};
 
+use super::fragments::Fragments;
 use super::hls_playlist::{MAX_BYTES, Media, Playlist, Segment, parse};
 use super::hls_stream::{ending, opening};
 use super::peek::read_up_to;
+use super::ts::Ts;
 use super::{Clock, Locate, Located};
 use crate::excerpt::Excerpt;
 
@@ -344,6 +346,61 @@ impl Hls {
         Ok(0)
     }
 
+    /// The window within the segments `first` to `last` of one piece, by the index of their own
+    /// container; `None` where they are of several pieces or have none.
+    fn within(
+        &self,
+        source: &Arc<dyn ByteSource>,
+        (first, last): (usize, usize),
+        (from, to): (i64, i64),
+    ) -> Result<Option<Located>> {
+        let at = self.pieces.partition_point(|piece| piece.from as usize <= first);
+        let piece = at.checked_sub(1).and_then(|at| self.pieces.get(at));
+        let Some(piece) = piece.filter(|piece| last <= piece.to as usize) else { return Ok(None) };
+        let segments = self.media.segments.get(first..last).unwrap_or_default();
+        let map = segments.first().map_or(0, |segment| segment.map);
+        // Over a gap the segments' clock jumps, which their own index would take back.
+        if segments.iter().any(|segment| segment.map != map || segment.is_gap) {
+            return Ok(None);
+        }
+        let mut joined = Excerpt::new(source.name());
+        if self.is_fragmented() {
+            joined.push_bytes(self.header(source, map)?);
+        }
+        let mut opened = BTreeMap::new();
+        for index in first..last {
+            let (file, start, end) = self.segment(source, index, &mut opened)?;
+            joined.push_other(file, start, end);
+        }
+        let joined: Arc<dyn ByteSource> = Arc::new(joined);
+        // From the segments' own clock to the file clock, whichever turn of it this is.
+        let about = self.starts().nth(first).map_or(0, |start| start.1);
+        let clock = self.begins(source, first)?;
+        let shift = self.nearest(clock.saturating_add(self.shift(source, piece)?), about);
+        let shift = shift.saturating_sub(clock);
+        let (from, to) = (time(from.saturating_sub(shift)), time(to.saturating_sub(shift)));
+        let located = if self.is_fragmented() {
+            let Some(index) = Fragments::short(joined.as_ref())? else { return Ok(None) };
+            index.window(&joined, from, to)?
+        } else {
+            let Some(index) = Ts::open(&joined)? else { return Ok(None) };
+            index.window(&joined, from, to)?
+        };
+        let shift = MediaDuration::from_flicks(shift);
+        let mut clock = located.clock;
+        if clock.shifts.first().is_none_or(|first| first.0 > 0) {
+            clock.shifts.insert(0, (0, MediaDuration::ZERO));
+        }
+        clock.shifts.iter_mut().for_each(|piece| piece.1 += shift);
+        clock.near = clock.near + shift;
+        clock.shown_from = clock.shown_from.map(|at| at + shift);
+        // What lies in it are ranges of segments, not of the playlist.
+        let mut excerpt = Excerpt::new(source.name());
+        let length = located.excerpt.len();
+        excerpt.push_other(Arc::new(located.excerpt), 0, length);
+        Ok(Some(Located { excerpt, clock }))
+    }
+
     /// The segments `from` to `to` as one stream of at most `most` bytes after the first.
     fn located(
         &self,
@@ -410,6 +467,14 @@ impl Locate for Hls {
         to: MediaTime,
     ) -> Result<Located> {
         let (first, last) = self.span(source, from.flicks(), to.flicks())?;
+        let within = self.within(source, (first, last), (from.flicks(), to.flicks()));
+        match within {
+            Ok(Some(located)) => return Ok(located),
+            // Whole segments will do where their own index finds no key picture.
+            Ok(None) => {}
+            Err(error) if error.kind == Kind::Malformed => {}
+            Err(error) => return Err(error),
+        }
         self.located(source, first, last, u64::MAX)
     }
 
@@ -431,20 +496,6 @@ impl Locate for Hls {
         }
         found
     }
-}
-
-/// Whether a source is a playlist: by its first line, and by its name (`.m3u8`, `.m3u`), so that a
-/// file of another kind cannot name others.
-///
-/// # Errors
-/// `Io` where the source fails.
-pub fn is_playlist(source: &Arc<dyn ByteSource>) -> Result<bool> {
-    let name = source.name().split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-    if !name.ends_with(".m3u8") && !name.ends_with(".m3u") {
-        return Ok(false);
-    }
-    let begin = read_up_to(source.as_ref(), 0, 10)?;
-    Ok(begin.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&begin).starts_with(b"#EXTM3U"))
 }
 
 /// Reads a playlist, for fuzzing too: nothing is opened.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, Kind, MediaDuration, MediaTime, WallTime};
 
-use super::compare::{Read, Whole, excerpt_packets, ffmpeg, file, media, windows};
+use super::compare::{Counting, Read, Whole, check, excerpt_packets, ffmpeg, file, media};
 use super::hls::Hls;
 use super::{Clock, Locate};
 use crate::excerpt::Excerpt;
@@ -46,23 +46,14 @@ fn segments(playlist: &Path) -> Vec<PathBuf> {
     names
 }
 
-/// Judges windows: their packets are those of the whole, all of them, from a key picture on.
-fn judge(source: &Arc<dyn ByteSource>, index: &Hls, whole: &Whole, what: &str) {
-    let start = whole.video.iter().map(|r| r.shown).min().unwrap();
-    for (from, to) in windows((whole.end() - start).seconds()) {
-        let shift = start - MediaTime::ZERO;
-        let (from, to) = (from + shift, to + shift);
-        let located = index.window(source, from, to).unwrap();
-        whole.judge_more(located, from, to, what);
-    }
-}
-
 fn same(path: &Path, what: &str) -> Hls {
     let source = file(path);
     let index = Hls::open(&source).unwrap().unwrap();
     assert!(index.is_ended());
     let whole = Whole::read(&joined(&segments(path)));
-    judge(&source, &index, &whole, what);
+    let costs = check(&source, &index, &whole, what);
+    let most = costs.iter().max().unwrap();
+    eprintln!("{what}: most looks of a window: {most:?}");
     whole.judge_more(
         index.head(&source).unwrap(),
         whole.video[0].shown,
@@ -127,7 +118,7 @@ fn the_layout_of_ivs() {
     let source = file(&folder.join("master.m3u8"));
     let index = Hls::open(&source).unwrap().unwrap();
     let whole = Whole::read(&joined(&segments(&folder.join("720p30/playlist.m3u8"))));
-    judge(&source, &index, &whole, "ivs");
+    check(&source, &index, &whole, "ivs");
     let walls = index.wall_times();
     assert_eq!(walls.len(), 1, "{walls:?}");
     assert!(walls[0].1 > WallTime::parse("2020-01-01T00:00:00Z").unwrap());
@@ -304,4 +295,27 @@ fn gaps_and_clocks_of_the_world() {
         );
     }
     let _ = Clock::default();
+}
+
+#[test]
+fn long_segments_are_read_in_part() {
+    for (name, kind) in [("long_ts", "mpegts"), ("long_fmp4", "fmp4")] {
+        let path = playlist(name, &["-hls_time", "10", "-hls_segment_type", kind]);
+        let counting = Counting::new(file(&path));
+        let source: Arc<dyn ByteSource> = Arc::clone(&counting) as Arc<dyn ByteSource>;
+        let index = Hls::open(&source).unwrap().unwrap();
+        eprintln!("{name}: opened with {:?}", counting.take());
+        let whole = Whole::read(&joined(&segments(&path)));
+        let start = whole.video[0].shown;
+        for at in [7.9, 28.0, 46.5] {
+            let from = start + MediaDuration::from_seconds(at);
+            let to = from + MediaDuration::from_millis(6000);
+            let located = index.window(&source, from, to).unwrap();
+            let bytes = whole.judge(located, from, to, name);
+            let (read, reads) = counting.take();
+            eprintln!("{name} at {at}: {read} bytes in {reads} reads for {bytes}");
+            // The looks into a segment cost as much whatever its size.
+            assert!(read < bytes * 115 / 100 + 450_000, "{name}: {read} for {bytes}");
+        }
+    }
 }

@@ -11,6 +11,8 @@ use super::peek::{Peek, read_up_to};
 const STEP: usize = 128 << 10;
 /// Bytes read at a time where a cluster is looked for.
 const SCAN: usize = 64 << 10;
+/// Bytes in which a cluster must be found.
+const MAX_SCAN: u64 = 64 << 20;
 /// Bytes of one cluster that are held at most.
 const MAX_HELD: usize = 32 << 20;
 /// Bytes of a block.
@@ -78,6 +80,7 @@ pub(crate) fn scan(
     limit: u64,
 ) -> Result<Option<Cluster>> {
     let mut peek = Peek::new(source, BEGIN);
+    let to = to.min(from.saturating_add(MAX_SCAN));
     let mut at = from;
     let id = CLUSTER.to_be_bytes();
     while at < to {

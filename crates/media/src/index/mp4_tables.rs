@@ -149,15 +149,13 @@ pub(crate) struct Shifts {
     marks: Vec<u64>,
     /// What is added to every shift so that none is negative.
     pub lift: u32,
-    /// The largest shift, `lift` included.
-    pub most: u32,
 }
 
 impl Shifts {
     /// Reads the table through; `None` where it makes no sense or does not cover `samples`.
     pub fn open(source: &dyn ByteSource, table: Table, samples: u64) -> Result<Option<Self>> {
         let (mut covered, mut marks) = (0u64, Vec::new());
-        let (mut least, mut most) = (0i32, 0i32);
+        let mut least = 0i32;
         let (step, mut rows) = (table.step(), table.rows(source, 0, SCAN_BYTES));
         for index in 0..table.count {
             let Some((count, shift)) = rows.next()?.and_then(pair) else { return Ok(None) };
@@ -170,13 +168,12 @@ impl Shifts {
                 return Ok(None);
             }
             covered = covered.saturating_add(u64::from(count));
-            (least, most) = (least.min(shift), most.max(shift));
+            least = least.min(shift);
         }
         if covered < samples {
             return Ok(None);
         }
-        let lift = least.unsigned_abs();
-        Ok(Some(Self { table, marks, lift, most: most.unsigned_abs() + lift }))
+        Ok(Some(Self { table, marks, lift: least.unsigned_abs() }))
     }
 
     /// Of the samples `from` to `to`, `lift` included.
@@ -491,7 +488,7 @@ mod tests {
     fn shifts_are_lifted_over_zero() {
         let (source, list) = table(&[2, 5, 1, -3i32 as u32, 4, 0], 8);
         let shifts = Shifts::open(&source, list, 7).unwrap().unwrap();
-        assert_eq!((shifts.lift, shifts.most), (3, 8));
+        assert_eq!(shifts.lift, 3);
         assert_eq!(shifts.span(&source, 1, 5).unwrap(), [8, 0, 3, 3]);
         let (source, short) = table(&[2, 5], 8);
         assert!(Shifts::open(&source, short, 3).unwrap().is_none());

@@ -320,11 +320,6 @@ impl Track {
         self.shifts.as_ref().map_or(0, |shifts| i64::from(shifts.lift))
     }
 
-    /// The most a sample is shown after it is decoded.
-    pub fn latest(&self) -> i64 {
-        self.shifts.as_ref().map_or(0, |shifts| i64::from(shifts.most))
-    }
-
     /// Leaves out the samples of a file that was cut off.
     fn cut_at_end_of_file(&mut self, source: &dyn ByteSource) -> Result<()> {
         let within = |track: &Self, sample: u64| -> Result<bool> {
