@@ -118,6 +118,9 @@ pub async fn run(
     })
     .await;
 
+    for file in &job.recordings.files {
+        stage("read", file.source.told());
+    }
     stage("publish", job.context().folder.prefix().to_owned());
     blocking(move || job.publish(&segmentation, &moments, made)).await
 }
