@@ -110,6 +110,12 @@ fn clips_of_every_container_play_and_seek() {
         reprise(arguments).expect(0);
         let mut clips = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path());
         let clip = clips.find(|path| path.extension().is_some_and(|e| e == "mp4")).unwrap();
+        // What plays here was put together of copied and of encoded pictures.
+        let metadata = std::fs::read(clip.with_extension("json")).unwrap();
+        let metadata: Value = serde_json::from_slice(&metadata).unwrap();
+        let (copied, encoded) = (&metadata["cut"]["copied_s"], &metadata["cut"]["encoded_s"]);
+        let mixed = [copied, encoded].iter().all(|part| part.as_f64().unwrap() > 0.0);
+        assert!(mixed, "{name}: {}", metadata["cut"]);
         let page = out.join("player.html");
         let file = clip.file_name().unwrap().to_str().unwrap();
         let (seen, console) = open(&page, |to| PLAYER.replace("CLIP", file).replace("SEEN", to));

@@ -163,24 +163,17 @@ struct Pictures {
 
 fn decoded(path: &Path) -> Pictures {
     let path = path.to_str().unwrap();
-    let (hashes, said) =
-        ffmpeg(&["-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
+    let filter = format!("scale={}:{}:flags=area,format=gray", SMALL.0, SMALL.1);
+    let folder = tempfile::tempdir().unwrap();
+    let small = folder.path().join("small");
+    let each = ["-map", "0:v", "-fps_mode", "passthrough"];
+    let hashes = ["-f", "framemd5", "-"];
+    let scaled = ["-vf", &filter, "-f", "rawvideo", small.to_str().unwrap()];
+    let arguments = [&["-i", path], &each[..], &hashes, &each, &scaled].concat();
+    let (hashes, said) = ffmpeg(&arguments);
+    let small = std::fs::read(small).unwrap();
     let hashes = String::from_utf8(hashes).unwrap();
     let hashes = hashes.lines().filter(|line| !line.starts_with('#'));
-    let filter = format!("scale={}:{}:flags=area,format=gray", SMALL.0, SMALL.1);
-    let (small, _) = ffmpeg(&[
-        "-i",
-        path,
-        "-map",
-        "0:v",
-        "-fps_mode",
-        "passthrough",
-        "-vf",
-        &filter,
-        "-f",
-        "rawvideo",
-        "-",
-    ]);
     Pictures {
         hashes: hashes.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect(),
         small: small.chunks_exact(SMALL.0 * SMALL.1).map(<[u8]>::to_vec).collect(),
@@ -310,7 +303,7 @@ fn check(
 fn random_cuts_are_exact_and_what_is_copied_is_bit_exact() {
     let folder = tempfile::tempdir().unwrap();
     let wanted = std::env::var("REPRISE_CUTS").ok().and_then(|text| text.parse().ok());
-    let each = wanted.unwrap_or(42usize).div_ceil(KINDS.len());
+    let each = wanted.unwrap_or(21usize).div_ceil(KINDS.len());
     let mut dice = Dice::new(0x5ea7);
     let (mut made, mut smart, mut copied_s, mut whole_s) = (0, 0, 0.0, 0.0);
     for kind in &KINDS {
@@ -345,7 +338,10 @@ fn random_cuts_are_exact_and_what_is_copied_is_bit_exact() {
                 is_smart || clip.notes.iter().any(|n| n.starts_with("encoded, because ")),
                 "{what}"
             );
-            assert!(is_smart || !kind.copies || length < 4.5, "{what}: nothing was copied");
+            // Where the parameter sets change nothing is copied.
+            let joint = kind.parts.len() > 1 && (start..start + length).contains(&(LENGTH_S / 2.0));
+            let must = kind.copies && !joint && length > 4.5;
+            assert!(is_smart || !must, "{what}: nothing was copied");
             if kind.copies && is_smart {
                 let tail = clip.pictures - copied.end;
                 assert!(tail <= 6, "{what}: {tail} pictures encoded at the end");

@@ -115,13 +115,17 @@ impl Coding {
             word("video_encoder")?,
             word("video_threads")?
         );
-        let options = profile.get("video_options").and_then(toml::Value::as_table);
-        for (key, value) in options.into_iter().flatten() {
-            let value =
-                value.as_str().ok_or_else(|| format!("`{key}` of the profile is no text"))?;
-            video += &format!(" -{key}:v {value}");
+        let mut audio = format!("-c:a {} -b:a {}", word("audio_encoder")?, word("audio_bit_rate")?);
+        for (kind, to, coding) in
+            [("video_options", 'v', &mut video), ("audio_options", 'a', &mut audio)]
+        {
+            let options = profile.get(kind).and_then(toml::Value::as_table);
+            for (key, value) in options.into_iter().flatten() {
+                let value =
+                    value.as_str().ok_or_else(|| format!("`{key}` of the profile is no text"))?;
+                *coding += &format!(" -{key}:{to} {value}");
+            }
         }
-        let audio = format!("-c:a {} -b:a {}", word("audio_encoder")?, word("audio_bit_rate")?);
         Ok(Self { video, audio })
     }
 }

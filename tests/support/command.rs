@@ -90,6 +90,24 @@ pub fn reprise<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Outpu
     start(arguments).wait(LIMIT)
 }
 
+/// Runs `reprise` to its end in surroundings that name no S3 but what `environment` says.
+pub fn reprise_in<S: AsRef<OsStr>>(
+    environment: &[(&str, String)],
+    arguments: impl IntoIterator<Item = S>,
+) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).env_remove("REPRISE_LOG");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    // No credentials of whoever runs the tests, and no machine's role.
+    command.env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    Running::start(&mut command).wait(LIMIT)
+}
+
 /// Starts `reprise`.
 pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Running {
     let mut command = Command::new(binary());

@@ -10,6 +10,7 @@ pub mod mutants;
 pub mod mutate;
 pub mod parsers;
 pub mod readback;
+pub mod reading;
 pub mod results;
 pub mod seeds;
 pub mod session;

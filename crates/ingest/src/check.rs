@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use reprise_model::bytes::without_secrets;
 use reprise_model::session::{EventsEntry, OneOrMany, Product, RecordingEntry, SessionManifest};
 use reprise_model::{Error, Kind, MediaDuration, Result};
 
@@ -68,8 +69,10 @@ pub(crate) fn recordings(recordings: &mut [RecordingEntry], source: &Source) -> 
             return Err(source.malformed(message, "uri", index));
         }
         if seen.insert(entry.uri.as_str(), index).is_some() {
-            let message =
-                format!("the recording `{}` is named twice; remove one of the entries", entry.uri);
+            let message = format!(
+                "the recording `{}` is named twice; remove one of the entries",
+                without_secrets(&entry.uri)
+            );
             return Err(source.malformed(message, "uri", index));
         }
         if let Some(duration) = entry.duration_s {

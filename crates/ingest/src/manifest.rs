@@ -3,10 +3,12 @@
 //! An error names the file, the line where it is known, the key, and what to write instead. What
 //! lets the job go on, such as a picture that is not there, is a warning.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use reprise_model::bytes::without_secrets;
 use reprise_model::session::{EventsEntry, FileOr, Product, RecordingEntry};
 use reprise_model::session::{SellingPoint, SessionManifest};
 use reprise_model::{Error, Kind, Result};
@@ -45,8 +47,26 @@ pub enum Location {
     Remote(String),
 }
 
+/// For people: without credentials.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Remote(url) => f.write_str(&without_secrets(url)),
+        }
+    }
+}
+
 impl Location {
-    /// The path of a file.
+    /// What a command's argument means: as [`resolve`] from where the command runs.
+    pub fn of_argument(argument: &Path) -> Self {
+        match argument.to_str() {
+            Some(text) => resolve(Path::new(""), text),
+            None => Self::File(argument.to_owned()),
+        }
+    }
+
+    /// The path of a file, for what is read from this machine only: logs, product lists, pictures.
     ///
     /// # Errors
     /// [`Kind::Unsupported`] for a URL.
@@ -54,8 +74,8 @@ impl Location {
         match self {
             Self::File(path) => Ok(path),
             Self::Remote(url) => {
-                let message = "cannot be read over the network yet; download the file first and \
-                               name its path";
+                let message = "is read from this machine only; download the file first and name \
+                               its path";
                 Err(Error::new(Kind::Unsupported, message).in_file(without_secrets(&url)))
             }
         }
@@ -154,19 +174,6 @@ fn read_text(path: &Path) -> Result<String> {
             let message = "is not UTF-8 text";
             Err(Error::new(Kind::Malformed, message).in_file(name()).at_line(line as u64))
         }
-    }
-}
-
-/// A URL as messages may show it: no user, no password, no query.
-fn without_secrets(url: &str) -> String {
-    let bare = url.split(['?', '#']).next().unwrap_or_default();
-    match bare.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => bare.to_owned(),
     }
 }
 
@@ -445,6 +452,14 @@ log = ["events.jsonl"]
         assert_eq!(resolve(base, "/x.flv"), Location::File("/x.flv".into()));
         assert_eq!(resolve(base, "file:///x.flv"), Location::File("/x.flv".into()));
         assert_eq!(resolve(base, "s3://b/k"), Location::Remote("s3://b/k".into()));
+        let argument = |text| Location::of_argument(Path::new(text));
+        assert_eq!(argument("a/b.flv"), Location::File("a/b.flv".into()));
+        let signed = argument("https://me:pass@h.example/a//b.flv?token=t");
+        assert_eq!(
+            signed,
+            Location::Remote("https://me:pass@h.example/a//b.flv?token=t".to_owned())
+        );
+        assert_eq!(signed.to_string(), "https://h.example/a//b.flv");
         let error =
             resolve(base, "https://me:pass@h.example/a.flv?token=t").into_file().unwrap_err();
         assert_eq!(error.kind, Kind::Unsupported);

@@ -43,8 +43,10 @@ pub struct EncodeSettings {
     pub fps_max: f64,
     /// Encoder of the sound, as libav names it.
     pub audio_encoder: String,
-    /// Bits a second of the sound.
+    /// Bits a second of stereo sound; mono gets three fifths of it.
     pub audio_bit_rate: u32,
+    /// The sound encoder's own options.
+    pub audio_options: BTreeMap<String, String>,
 }
 
 /// What to make.
@@ -168,6 +170,11 @@ impl Layout {
         let size = fitted((video.width, video.height), short, long);
         Ok(Self { wanted, near: video.picture_duration(), rate, count, size })
     }
+}
+
+/// Options as an encoder takes them.
+pub(crate) fn pairs(options: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
+    options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
 /// Pictures between key pictures at most.
@@ -329,12 +336,7 @@ impl Job<'_, '_, '_> {
     }
 
     fn open_encoder(&self, first: &Frame) -> Result<Encoder> {
-        let options: Vec<(&str, &str)> = self
-            .settings
-            .video_options
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
+        let options = pairs(&self.settings.video_options);
         Encoder::pictures(
             first,
             &PictureSettings {

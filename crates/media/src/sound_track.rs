@@ -2,7 +2,7 @@
 
 use reprise_model::{MediaDuration, Result, Span};
 
-use crate::encode::EncodeSettings;
+use crate::encode::{EncodeSettings, pairs};
 use crate::ffi::encoder::{Encoder, SoundSettings};
 use crate::ffi::frame::{Frame, Packet};
 use crate::ffi::muxer::Track;
@@ -100,7 +100,12 @@ impl SoundTrack {
             encoder: &settings.audio_encoder,
             sample_rate,
             channels,
-            bit_rate: settings.audio_bit_rate,
+            bit_rate: if channels == 1 {
+                settings.audio_bit_rate / 5 * 3
+            } else {
+                settings.audio_bit_rate
+            },
+            options: &pairs(&settings.audio_options),
         })?;
         let planes = vec![Vec::new(); channels];
         Ok(Self { encoder, packets: Vec::new(), sample_rate, total: 0, done: 0, planes })

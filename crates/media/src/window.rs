@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ffi::decoder::Decoder;
 use crate::ffi::frame::{Frame, Packet};
 use crate::ffi::{FLICKS, time};
+use crate::h264;
 use crate::media::{Media, MediaInfo};
 use crate::packets::{PacketKind, Packets};
 use crate::pictures::Pictures;
@@ -38,6 +39,8 @@ pub struct WindowStats {
     pub pictures: u64,
     /// Packets that could not be decoded.
     pub damaged_packets: u64,
+    /// Pictures of H.264 that nothing after them looks behind (IDR), in order.
+    pub idr: Vec<MediaTime>,
     /// Bytes of the source that were read.
     pub byte_ranges: Vec<ByteRange>,
 }
@@ -136,6 +139,13 @@ pub(crate) fn decode(
         .at_time(options.span.start))
 }
 
+/// Whether a packet of H.264 holds an IDR picture.
+fn has_idr(packet: &Packet, framing: h264::Framing) -> bool {
+    packet.is_key()
+        && h264::units(packet.bytes(), framing)
+            .is_some_and(|units| units.iter().any(|unit| h264::kind(unit) == h264::unit::IDR))
+}
+
 struct Window {
     packets: Packets,
     name: String,
@@ -172,8 +182,15 @@ impl Window {
     fn run(&mut self, sink: &mut dyn Sink) -> Result<Option<WindowStats>> {
         let begins = self.packets.begins();
         let needs_earlier = !begins.from_start;
+        let framing = match self.packets.pictures() {
+            Some(stream) if stream.codec() == "h264" => {
+                h264::described(stream.description()).map(|(framing, _)| framing)
+            }
+            _ => None,
+        };
         let mut packet = Packet::new()?;
         let mut begun = false;
+        let mut idr = Vec::new();
         while let Some(kind) = self.packets.next(&mut packet)? {
             let at = time(packet.stamp(), FLICKS);
             if kind == PacketKind::Picture {
@@ -190,6 +207,9 @@ impl Window {
                         break;
                     }
                     continue;
+                }
+                if let Some(at) = at.filter(|_| framing.is_some_and(|f| has_idr(&packet, f))) {
+                    idr.push(at);
                 }
                 pictures.decoder.send(Some(&packet))?;
                 if !pictures.drain(self.span, needs_earlier, &mut self.sounds, sink)? {
@@ -222,7 +242,7 @@ impl Window {
             sounds.release(sink)?;
         }
         let mut stats =
-            WindowStats { byte_ranges: self.packets.ranges(), ..WindowStats::default() };
+            WindowStats { byte_ranges: self.packets.ranges(), idr, ..WindowStats::default() };
         if let Some(pictures) = &self.pictures {
             if pictures.count == 0 && needs_earlier {
                 return Ok(None);

@@ -20,6 +20,12 @@ pub trait ByteSource: Send + Sync {
     /// What messages call it: a path or a URL without credentials.
     fn name(&self) -> &str;
 
+    /// What changes whenever the bytes do, where the medium keeps such a thing (a strong ETag), with
+    /// the input's name and without credentials; `None` where only reading them tells.
+    fn version(&self) -> Option<String> {
+        None
+    }
+
     /// Whether there is nothing to read.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -53,6 +59,19 @@ pub fn stays_below(relative: &str) -> bool {
         && relative.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
+/// A path or URL as messages and results may show it: no user, no password, no query, no fragment of
+/// a URL. What is no URL is given back as it is.
+pub fn without_secrets(uri: &str) -> String {
+    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
+    // In an object's key `?` and `#` are letters like others; there is no query.
+    let plain = scheme.eq_ignore_ascii_case("s3") || scheme.eq_ignore_ascii_case("file");
+    let end = if plain { None } else { rest.find(['?', '#']) };
+    let rest = &rest[..end.unwrap_or(rest.len())];
+    let (host, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
 impl<T: ByteSource + ?Sized> ByteSource for Arc<T> {
     fn len(&self) -> u64 {
         (**self).len()
@@ -62,6 +81,9 @@ impl<T: ByteSource + ?Sized> ByteSource for Arc<T> {
     }
     fn name(&self) -> &str {
         (**self).name()
+    }
+    fn version(&self) -> Option<String> {
+        (**self).version()
     }
     fn will_read(&self, range: Range<u64>) {
         (**self).will_read(range);
@@ -103,6 +125,21 @@ impl ByteSource for MemorySource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        for (uri, shown) in [
+            ("live.flv", "live.flv"),
+            ("a?b#c@d.flv", "a?b#c@d.flv"),
+            ("https://me:pass@h.example/a.flv?token=t#x", "https://h.example/a.flv"),
+            ("https://me:pa@ss@h.example:8443", "https://h.example:8443"),
+            ("https://h.example?token=a/b", "https://h.example"),
+            ("s3://bucket/a?b.flv", "s3://bucket/a?b.flv"),
+            ("s3://id:secret@bucket/a.flv", "s3://bucket/a.flv"),
+        ] {
+            assert_eq!(without_secrets(uri), shown);
+        }
+    }
 
     #[test]
     fn only_names_below_stay_below() {

@@ -96,8 +96,13 @@ impl Error {
         Self { kind, place: Place::default(), message: message.into(), source: None }
     }
 
-    /// A failed read or write of `file`; a missing file is [`Kind::Missing`].
+    /// A failed read or write of `file`; a missing file is [`Kind::Missing`]. An error of ours that
+    /// went through `std::io` comes back as it was.
     pub fn io(file: impl Into<String>, error: std::io::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(known) => return known.in_file(file),
+            Err(error) => error,
+        };
         let (kind, message) = match error.kind() {
             std::io::ErrorKind::NotFound => (Kind::Missing, "does not exist"),
             std::io::ErrorKind::PermissionDenied => (Kind::Io, "may not be opened by this user"),
@@ -158,6 +163,22 @@ impl fmt::Display for Error {
             cause = error.source();
         }
         Ok(())
+    }
+}
+
+/// For what must speak `std::io`, such as a byte source; [`Error::io`] gives it back.
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind {
+            Kind::Usage => std::io::ErrorKind::InvalidInput,
+            Kind::Malformed => std::io::ErrorKind::InvalidData,
+            Kind::Unsupported => std::io::ErrorKind::Unsupported,
+            Kind::Missing => std::io::ErrorKind::NotFound,
+            Kind::Limit | Kind::Unavailable | Kind::Bug | Kind::Io | Kind::TryAgain => {
+                std::io::ErrorKind::Other
+            }
+        };
+        Self::new(kind, error)
     }
 }
 
@@ -257,5 +278,13 @@ mod tests {
         let got: Error = serde_json::from_str(&text).unwrap();
         assert_eq!(got.to_string(), error.to_string());
         assert_eq!((got.kind, &got.place), (error.kind, &error.place));
+    }
+
+    #[test]
+    fn an_error_survives_the_way_through_io() {
+        let error = Error::new(Kind::TryAgain, "changed while it was read").in_file("s3://b/k");
+        let back = Error::io("other", std::io::Error::from(error));
+        assert_eq!(back.kind, Kind::TryAgain);
+        assert_eq!(back.to_string(), "s3://b/k: changed while it was read");
     }
 }

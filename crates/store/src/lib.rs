@@ -1,4 +1,4 @@
-//! Where results are kept: objects named by keys, in a folder.
+//! Where results are kept: objects named by keys, in a folder; and recordings over the network.
 //!
 //! An object appears whole or not at all, whatever dies in between. Nothing else is shared between
 //! processes: what is not in the store does not exist.
@@ -6,10 +6,15 @@
 mod folder;
 mod key;
 mod options;
+mod source;
 
 pub use folder::FolderStore;
 pub use key::Key;
 pub use options::PutOptions;
+pub use source::{
+    NetworkOptions, RemoteSource, S3Access, S3Setup, SourceStats, is_remote, open_source,
+    open_source_with, s3_setup,
+};
 
 use reprise_model::{Error, Kind, Result};
 

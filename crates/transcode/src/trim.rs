@@ -32,6 +32,9 @@ pub struct TrimSettings {
     pub word_cost: f64,
     /// Points lost where the picture cuts within half a second inside an edge. Default 1.
     pub scene_cut_cost: f64,
+    /// Points won by each edge on a key picture, where the clip can be copied from or to without
+    /// encoding. Default 0.1: worth less than a third of a second outside the moment.
+    pub key_picture_bonus: f64,
     /// Points lost for each second outside the moment. Default 0.35.
     pub outside_cost: f64,
     /// Points lost for each second beyond `preferred_max_s`. Default 0.2.
@@ -47,6 +50,7 @@ impl Default for TrimSettings {
             clearance_s: 0.2,
             word_cost: 4.0,
             scene_cut_cost: 1.0,
+            key_picture_bonus: 0.1,
             outside_cost: 0.35,
             long_cost: 0.2,
             preferred_max_s: 40.0,
@@ -64,6 +68,8 @@ pub struct TrimInput<'a> {
     pub evidence: &'a Evidence,
     /// Spans that must not be in it besides the faults that the evidence shows.
     pub avoid: &'a [Avoid],
+    /// Key pictures that the recording can be copied from; empty where it cannot be copied.
+    pub key_pictures: &'a [MediaTime],
     /// Thresholds of the faults and of the length.
     pub policy: &'a Policy,
     /// What the search weighs.
@@ -94,7 +100,19 @@ pub struct TrimRefusal {
 struct Edge {
     at: MediaTime,
     in_pause: bool,
+    on_key: bool,
 }
+
+impl Edge {
+    fn new(at: MediaTime, in_pause: bool) -> Self {
+        Self { at, in_pause, on_key: false }
+    }
+}
+
+/// A clip may begin so much before the words and end so much after them to meet a key picture.
+const KEY_REACH: MediaDuration = MediaDuration::from_millis(600);
+/// Words are kept clear of by so much; a pause is only known to 10 ms.
+const KEY_CLEAR: MediaDuration = MediaDuration::from_millis(40);
 
 /// Searches the best lawful cut.
 ///
@@ -183,25 +201,45 @@ fn edges(input: &TrimInput<'_>, stretch: Span, pauses: &[Pause]) -> (Vec<Edge>, 
     let (mut starts, mut ends) = (Vec::new(), Vec::new());
     // Where no pause helps: the edges of the moment and of the stretch.
     for at in [stretch.start, input.moment.start.max(stretch.start)] {
-        starts.push(Edge { at, in_pause: !input.evidence.has_sound() });
+        starts.push(Edge::new(at, !input.evidence.has_sound()));
     }
     for at in [stretch.end, input.moment.end.min(stretch.end)] {
-        ends.push(Edge { at, in_pause: !input.evidence.has_sound() });
+        ends.push(Edge::new(at, !input.evidence.has_sound()));
     }
     // A lawful clip may have to end early in a long moment, or begin late in one.
     let max = MediaDuration::from_seconds(input.policy.clip.duration_max_s - 0.2);
-    starts.push(Edge { at: (stretch.end - max).max(stretch.start), in_pause: false });
-    ends.push(Edge { at: (stretch.start + max).min(stretch.end), in_pause: false });
+    starts.push(Edge::new((stretch.end - max).max(stretch.start), false));
+    ends.push(Edge::new((stretch.start + max).min(stretch.end), false));
     for pause in pauses {
         let half = MediaDuration::from_flicks(pause.span.duration().flicks() / 2);
         // A clip begins just before the words and ends a breath after them.
         let start = pause.span.end - half.min(MediaDuration::from_millis(150));
         let end = pause.span.start + half.min(MediaDuration::from_millis(300));
         if stretch.contains(start) && start < input.moment.end {
-            starts.push(Edge { at: start, in_pause: true });
+            starts.push(Edge::new(start, true));
         }
         if stretch.contains(end) && end > input.moment.start {
-            ends.push(Edge { at: end, in_pause: true });
+            ends.push(Edge::new(end, true));
+        }
+    }
+    for &at in input.key_pictures.iter().filter(|&&at| stretch.contains(at)) {
+        let clear = |pause: &&Pause| pause.span.start + KEY_CLEAR <= at;
+        let pause = pauses.iter().rev().find(clear).filter(|p| at <= p.span.end - KEY_CLEAR);
+        let (starts_well, ends_well) = match pause {
+            Some(pause) => (pause.span.end - at <= KEY_REACH, at - pause.span.start <= KEY_REACH),
+            None if input.evidence.has_sound() => continue,
+            // No words: wherever it is close.
+            None => (
+                (at - input.moment.start).abs() <= KEY_REACH,
+                (at - input.moment.end).abs() <= KEY_REACH,
+            ),
+        };
+        let edge = Edge { at, in_pause: true, on_key: true };
+        if starts_well && at < input.moment.end {
+            starts.push(edge);
+        }
+        if ends_well && at > input.moment.start {
+            ends.push(edge);
         }
     }
     let within = input.moment.widened(reach);
@@ -225,6 +263,9 @@ fn score(
     for edge in edges {
         if !edge.in_pause {
             score -= settings.word_cost;
+        }
+        if edge.on_key {
+            score += settings.key_picture_bonus;
         }
     }
     let near = MediaDuration::from_millis(500);
@@ -339,9 +380,33 @@ mod tests {
             window: Span::from_seconds((moment.0 - 6.0).max(0.0), moment.1 + 6.0),
             evidence,
             avoid,
+            key_pictures: &[],
             policy: &Policy::default(),
             settings: &TrimSettings::default(),
         })
+    }
+
+    #[test]
+    fn a_key_picture_in_the_same_pause_is_preferred_and_one_in_a_word_is_not() {
+        let evidence = speech(40.0, &[(8.0, 8.8), (14.0, 14.5), (29.0, 29.8), (34.0, 34.4)]);
+        let cut = |key_pictures: &[MediaTime]| {
+            let found = trim(&TrimInput {
+                moment: Span::from_seconds(10.0, 28.0),
+                window: Span::from_seconds(4.0, 34.0),
+                evidence: &evidence,
+                avoid: &[],
+                key_pictures,
+                policy: &Policy::default(),
+                settings: &TrimSettings::default(),
+            });
+            found.unwrap().span
+        };
+        let plain = cut(&[]);
+        let at = MediaTime::from_seconds;
+        let on_key = cut(&[at(6.4), at(8.45), at(10.45), at(29.4)]);
+        assert_eq!((on_key.start, on_key.end), (at(8.45), at(29.4)));
+        assert_ne!(plain, on_key);
+        assert_eq!(cut(&[at(7.5), at(9.5), at(28.5)]), plain);
     }
 
     #[test]

@@ -135,6 +135,7 @@ pub fn run_window(
             window,
             evidence: &evidence,
             avoid: request.avoid,
+            key_pictures: if request.encode.smart_cut { &stats.idr } else { &[] },
             policy: request.policy,
             settings: request.trim,
         });

@@ -12,7 +12,7 @@ mod session;
 mod single;
 
 pub use options::{Progress, ProgressSink, RunOptions};
-pub use recording::OpenRecording;
+pub use recording::{OpenRecording, open_bytes};
 pub use run::{RunResult, run};
 pub use session::{ExplainResult, OpenSession, SegmentResult, explain_session, segment_session};
 pub use single::{CheckRequest, CheckResult, CutRequest, CutResult, check, cut};

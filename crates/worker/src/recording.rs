@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reprise_ingest::{MeasuredPart, Timeline, resolve};
+use reprise_ingest::{Location, MeasuredPart, Timeline, resolve};
 use reprise_media::{FileSource, Media};
+use reprise_model::bytes::without_secrets;
 use reprise_model::outcome::{Fault, RecordingSummary};
 use reprise_model::session::RecordingEntry;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
@@ -12,9 +13,21 @@ use reprise_transcode::MediaWorkers;
 
 use crate::digest::of_source;
 
+/// Opens a recording's bytes: a file of this machine, or what lies behind an `http://`, `https://` or
+/// `s3://` address. Blocks.
+///
+/// # Errors
+/// As [`FileSource::open`] and [`reprise_store::open_source`].
+pub fn open_bytes(location: &Location) -> Result<Arc<dyn ByteSource>> {
+    Ok(match location {
+        Location::File(path) => FileSource::open(path)?,
+        Location::Remote(uri) => reprise_store::open_source(uri)?,
+    })
+}
+
 /// One file of a recording.
 pub struct OpenRecording {
-    /// As the manifest names it.
+    /// As the manifest names it, without credentials.
     pub uri: String,
     /// Its bytes.
     pub source: Arc<dyn ByteSource>,
@@ -29,11 +42,11 @@ impl OpenRecording {
     ///
     /// # Errors
     /// Where it is missing, unreadable or no recording.
-    pub fn open(path: &Path, uri: &str, workers: &MediaWorkers) -> Result<Self> {
-        let source = FileSource::open(path)?;
-        let media = workers.probe(source.clone())?;
+    pub fn open(location: &Location, uri: &str, workers: &MediaWorkers) -> Result<Self> {
+        let source = open_bytes(location)?;
+        let media = workers.probe(Arc::clone(&source))?;
         let digest = of_source(source.as_ref())?;
-        Ok(Self { uri: uri.to_owned(), source, media, digest })
+        Ok(Self { uri: without_secrets(uri), source, media, digest })
     }
 }
 
@@ -56,11 +69,11 @@ impl Recordings {
         let mut files = Vec::new();
         let mut parts = Vec::new();
         for entry in entries {
-            let path = resolve(base, &entry.uri).into_file()?;
-            let file = OpenRecording::open(&path, &entry.uri, workers)?;
+            let location = resolve(base, &entry.uri);
+            let file = OpenRecording::open(&location, &entry.uri, workers)?;
             file.media.info.require_video()?;
             parts.push(MeasuredPart {
-                uri: entry.uri.clone(),
+                uri: file.uri.clone(),
                 started_at: entry.started_at,
                 duration: file.media.info.duration,
             });
@@ -89,7 +102,7 @@ impl Recordings {
             {
                 warnings.push(format!(
                     "{}: the manifest says {stated}, measured are {}; the measured length counts",
-                    entry.uri, file.media.info.duration
+                    file.uri, file.media.info.duration
                 ));
             }
         }

@@ -122,7 +122,8 @@ pub async fn run(
     blocking(move || job.publish(&segmentation, &moments, made)).await
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does what blocks on a thread of its own.
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let work = std::sync::Mutex::new(Some(work));

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use reprise_ingest::{
     EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
 };
-use reprise_media::{FileSource, release_memory};
+use reprise_media::release_memory;
+use reprise_model::bytes::without_secrets;
 use reprise_model::explanation::Explanation;
 use reprise_model::{MediaDuration, MediaTime, Result, Span, WallTime};
 use reprise_segment::{Input, Segmentation, Settings, explain, segment};
 use reprise_transcode::MediaWorkers;
 
 use crate::options::RunOptions;
+
+use crate::recording::open_bytes;
 
 /// A session's manifest and event log.
 pub struct OpenSession {
@@ -92,11 +95,11 @@ impl OpenSession {
             let duration = match entry.duration_s {
                 Some(stated) => stated,
                 None => {
-                    let file = resolve(&self.loaded.base, &entry.uri).into_file()?;
-                    workers.probe(FileSource::open(&file)?)?.info.duration
+                    let source = open_bytes(&resolve(&self.loaded.base, &entry.uri))?;
+                    workers.probe(source)?.info.duration
                 }
             };
-            let (uri, started_at) = (entry.uri.clone(), entry.started_at);
+            let (uri, started_at) = (without_secrets(&entry.uri), entry.started_at);
             parts.push(MeasuredPart { uri, started_at, duration });
         }
         Timeline::build(&parts)

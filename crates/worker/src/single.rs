@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reprise_checks::{ClipFacts, Evidence, SessionFacts, SourceFacts, check as check_rules, grade};
-use reprise_ingest::{MeasuredPart, Timeline};
+use reprise_ingest::{Location, MeasuredPart, Timeline};
 use reprise_media::FileSource;
+use reprise_model::bytes::without_secrets;
 use reprise_model::clip::Clip;
 use reprise_model::{Error, Grade, Kind, MediaDuration, MediaTime, Result, RuleId, Span, Verdict};
 use reprise_transcode::{Decoded, MediaWorkers, WindowOutcome, WindowRequest};
@@ -16,12 +17,13 @@ use crate::digest::Key;
 use crate::jobs;
 use crate::options::{Progress, RunOptions};
 use crate::recording::OpenRecording;
+use crate::run::blocking;
 use crate::session::OpenSession;
 
 /// What to cut.
 pub struct CutRequest {
     /// The recording.
-    pub recording: PathBuf,
+    pub recording: Location,
     /// The stretches, from its first picture.
     pub windows: Vec<Span>,
     /// Folder that the clips go to.
@@ -42,12 +44,14 @@ pub struct CutResult {
 /// # Errors
 /// Where the recording cannot be opened; a window's own error is in its place in the list.
 pub async fn cut(request: CutRequest, options: RunOptions) -> Result<Vec<Result<CutResult>>> {
-    let name = request.recording.display().to_string();
-    let file = Arc::new(OpenRecording::open(&request.recording, &name, &options.workers)?);
+    let (recording, workers) = (request.recording, options.workers.clone());
+    let open = move || OpenRecording::open(&recording, &recording.to_string(), &workers);
+    let file = Arc::new(blocking(open).await?);
     file.media.info.require_video()?;
     std::fs::create_dir_all(&request.out)
         .map_err(|error| Error::io(request.out.display().to_string(), error))?;
-    let stem = request.recording.file_stem().map_or("clip".into(), |s| s.to_string_lossy());
+    // The same for a file and for what lies at an address that ends in its name.
+    let stem = Path::new(&file.uri).file_stem().map_or("clip".into(), |s| s.to_string_lossy());
     let stem = stem.into_owned();
     (options.progress)(&Progress::Windows { total: request.windows.len() });
     let jobs_at_once = options.jobs;
@@ -125,7 +129,7 @@ pub struct CheckRequest {
     /// The session it belongs to.
     pub session: Option<PathBuf>,
     /// The recording it was cut from, and where in it the clip starts.
-    pub source: Option<(PathBuf, MediaTime)>,
+    pub source: Option<(Location, MediaTime)>,
 }
 
 /// The verdicts of a file.
@@ -164,7 +168,9 @@ pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult
     let video = info.video.as_ref();
     let mut session = request.session.as_deref().map(OpenSession::open).transpose()?;
     let original = match &request.source {
-        Some((path, at)) => Some(Original::open(path, *at, info.duration, &options.workers)?),
+        Some((location, at)) => {
+            Some(Original::open(location, *at, info.duration, &options.workers)?)
+        }
         None => None,
     };
     let zero = match (&mut session, &original) {
@@ -223,12 +229,12 @@ struct Original {
 
 impl Original {
     fn open(
-        path: &Path,
+        location: &Location,
         at: MediaTime,
         length: MediaDuration,
         workers: &MediaWorkers,
     ) -> Result<Self> {
-        let file = OpenRecording::open(path, &path.display().to_string(), workers)?;
+        let file = OpenRecording::open(location, &location.to_string(), workers)?;
         let span = Span::new(at, at + length);
         let whole = file.media.info.span();
         if span.intersect(whole).is_empty() {
@@ -268,7 +274,7 @@ fn session_clock(
     let entry = manifest
         .recordings
         .iter()
-        .find(|entry| Path::new(&entry.uri).file_name() == name)
+        .find(|entry| Path::new(&without_secrets(&entry.uri)).file_name() == name)
         .or_else(|| manifest.recordings.first().filter(|_| manifest.recordings.len() == 1))
         .ok_or_else(|| {
             Error::new(Kind::Usage, "is none of the session's recordings")
@@ -276,7 +282,7 @@ fn session_clock(
         })?;
     let first = manifest.recordings.iter().map(|r| r.started_at).min().unwrap_or(entry.started_at);
     let timeline = Timeline::build(&[MeasuredPart {
-        uri: entry.uri.clone(),
+        uri: without_secrets(&entry.uri),
         started_at: first,
         duration: original.file.media.info.duration,
     }])?;

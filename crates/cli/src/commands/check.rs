@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use reprise_ingest::Location;
 use reprise_model::{Error, Kind, MediaTime, Outcome, Result, Verdict};
 use reprise_worker::CheckRequest;
 
@@ -22,7 +23,7 @@ pub struct Args {
     /// Session it belongs to; needs --source to know where in the session it lies
     #[arg(long, value_name = "SESSION", requires = "source")]
     session: Option<PathBuf>,
-    /// Recording it was cut from
+    /// Recording it was cut from: a file or an http(s):// or s3:// address
     #[arg(long, value_name = "RECORDING", requires = "at")]
     source: Option<PathBuf>,
     /// Where in the recording it starts, in seconds or h:mm:ss
@@ -42,7 +43,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
                     format!("--at: `{at}` is no time; write seconds or h:mm:ss"),
                 )
             })?;
-            Some((source.clone(), at))
+            Some((Location::of_argument(source), at))
         }
         _ => None,
     };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use reprise_ingest::Location;
 use reprise_model::{Error, Kind, MediaTime, Result, Span};
 use reprise_worker::CutRequest;
 
@@ -14,10 +15,11 @@ use crate::settings::{PipelineArgs, VerifyArg};
 /// Each clip goes to DIR as NAME-01.mp4, with its metadata (NAME-01.json) and cover beside it.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Example:\n  reprise cut live.flv --window 1:05-1:32.5 --window 600-630 --out clips"
+    after_help = "Examples:\n  reprise cut live.flv --window 1:05-1:32.5 --window 600-630 --out clips\n  \
+                  reprise cut s3://lives/acme/live.flv --window 2:00:00-2:00:30 --out clips"
 )]
 pub struct Args {
-    /// Recording (MP4, MOV, FLV, MPEG-TS, MKV, WebM)
+    /// Recording (MP4, MOV, FLV, MPEG-TS, MKV, WebM): a file or an http(s):// or s3:// address
     recording: PathBuf,
     /// From and to, in seconds or h:mm:ss from the first picture; may be given several times
     #[arg(long = "window", value_name = "FROM-TO", required = true, value_parser = window)]
@@ -46,7 +48,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let mut options = args.pipeline.options()?;
     options.verify = args.verify.into();
     let request = CutRequest {
-        recording: args.recording.clone(),
+        recording: Location::of_argument(&args.recording),
         windows: args.windows.clone(),
         out: args.out.clone(),
     };

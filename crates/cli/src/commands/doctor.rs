@@ -73,6 +73,20 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
             package,
         );
     }
+    let s3 = reprise_store::s3_setup();
+    add(
+        format!(
+            "S3 at {}, credentials from {}",
+            s3.endpoint.as_deref().or(s3.region.as_deref()).unwrap_or("Amazon"),
+            s3.credentials
+                .as_deref()
+                .unwrap_or("nowhere but the machine's own role, if it has one")
+        ),
+        "recordings at s3:// addresses",
+        false,
+        s3.credentials.is_some(),
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    );
     add(
         "speech model".to_owned(),
         "transcripts and the speech rules (not in this version)",

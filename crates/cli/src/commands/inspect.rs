@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reprise_checks::Policy;
-use reprise_media::{FileSource, MediaInfo};
+use reprise_ingest::Location;
+use reprise_media::MediaInfo;
 use reprise_model::outcome::{Fault, FaultKind};
 use reprise_model::{Result, Span};
 use reprise_transcode::ChildLimits;
+use reprise_worker::open_bytes;
 use serde::Serialize;
 
 use crate::output;
@@ -22,7 +24,7 @@ const DECODED_MAX_S: f64 = 120.0;
 /// stretches; longer ones with --decode.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Recording (MP4, MOV, FLV, MPEG-TS, MKV, WebM)
+    /// Recording (MP4, MOV, FLV, MPEG-TS, MKV, WebM): a file or an http(s):// or s3:// address
     recording: PathBuf,
     /// Decode all of it, however long
     #[arg(long)]
@@ -40,7 +42,7 @@ struct Document {
 }
 
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
-    let source = FileSource::open(&args.recording)?;
+    let source = open_bytes(&Location::of_argument(&args.recording))?;
     let workers = args.isolation.workers(ChildLimits::default())?;
     let info = workers.scan(source.clone())?.info;
     let decode = args.decode || info.duration.seconds() <= DECODED_MAX_S;

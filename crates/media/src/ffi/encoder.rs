@@ -36,6 +36,8 @@ pub struct SoundSettings<'a> {
     pub channels: usize,
     /// Bits a second.
     pub bit_rate: u32,
+    /// The encoder's own options.
+    pub options: &'a [(&'a str, &'a str)],
 }
 
 impl Encoder {
@@ -80,7 +82,7 @@ impl Encoder {
             (*context).time_base = av::AVRational { num: 1, den: settings.sample_rate as i32 };
             (*context).flags |= av::AV_CODEC_FLAG_GLOBAL_HEADER as i32;
         }
-        encoder.start(codec, settings.encoder, &[])
+        encoder.start(codec, settings.encoder, settings.options)
     }
 
     fn allocate(name: &str) -> Result<(Self, *const av::AVCodec)> {

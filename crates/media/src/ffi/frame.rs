@@ -94,17 +94,6 @@ impl Packet {
     pub fn duration(&self) -> i64 {
         self.inner().duration
     }
-    /// What it carries.
-    #[cfg(test)]
-    pub fn bytes(&self) -> &[u8] {
-        let packet = self.inner();
-        let size = usize::try_from(packet.size).unwrap_or(0);
-        if packet.data.is_null() {
-            return &[];
-        }
-        // SAFETY: libav holds `size` bytes there as long as the packet lives unchanged.
-        unsafe { std::slice::from_raw_parts(packet.data, size) }
-    }
     /// Byte position in the file, or -1.
     pub fn position(&self) -> i64 {
         self.inner().pos
@@ -125,18 +114,6 @@ impl Packet {
     /// Whether the container says it is damaged.
     pub fn is_corrupt(&self) -> bool {
         self.inner().flags & av::AV_PKT_FLAG_CORRUPT != 0
-    }
-    /// Its bytes.
-    #[cfg(test)]
-    pub fn data(&self) -> &[u8] {
-        let packet = self.inner();
-        if packet.data.is_null() {
-            return &[];
-        }
-        // SAFETY: libav keeps `size` bytes there until the packet is released.
-        unsafe {
-            std::slice::from_raw_parts(packet.data, usize::try_from(packet.size).unwrap_or(0))
-        }
     }
     /// Releases its bytes.
     pub fn clear(&mut self) {

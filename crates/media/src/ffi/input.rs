@@ -53,7 +53,7 @@ impl Input {
     /// `Unsupported` where it is no recording of a known kind, `Malformed` where it is damaged
     /// beyond reading, `Io` where the source fails.
     pub fn open(source: Arc<dyn ByteSource>) -> Result<Self> {
-        Self::start(source, true)
+        Self::start(source, true)?.with_streams()
     }
 
     /// Opens an excerpt, which is read from its first byte to its last; its time stamps come as
@@ -62,7 +62,26 @@ impl Input {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_excerpt(excerpt: Arc<dyn ByteSource>) -> Result<Self> {
-        Self::start(excerpt, false)
+        Self::start(excerpt, false)?.with_streams()
+    }
+
+    /// Opens `source` and takes its header's word for what the streams are; enough for a file that
+    /// we wrote.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_header(source: Arc<dyn ByteSource>) -> Result<Self> {
+        Self::start(source, true)
+    }
+
+    fn with_streams(mut self) -> Result<Self> {
+        // SAFETY: an opened context.
+        let code = unsafe { av::avformat_find_stream_info(self.context, std::ptr::null_mut()) };
+        self.check_io()?;
+        if code < 0 {
+            return Err(self.error(Kind::Malformed, "its streams cannot be read", code));
+        }
+        Ok(self)
     }
 
     fn start(source: Arc<dyn ByteSource>, whole: bool) -> Result<Self> {
@@ -72,7 +91,7 @@ impl Input {
         if source.is_empty() {
             return Err(named(Error::new(Kind::Malformed, "is empty (0 bytes)")));
         }
-        let mut io = ReadIo::new(source, whole)?;
+        let mut io = ReadIo::new(Arc::clone(&source), whole || steps_back(&*source))?;
         let mut probed: *const av::AVInputFormat = std::ptr::null();
         // SAFETY: reads through our own I/O only; no name is given.
         let code = unsafe {
@@ -130,14 +149,7 @@ impl Input {
             }
             context
         };
-        let mut input = Self { context, io, name, format };
-        // SAFETY: an opened context.
-        let code = unsafe { av::avformat_find_stream_info(input.context, std::ptr::null_mut()) };
-        input.check_io()?;
-        if code < 0 {
-            return Err(input.error(Kind::Malformed, "its streams cannot be read", code));
-        }
-        Ok(input)
+        Ok(Self { context, io, name, format })
     }
 
     /// What messages call the recording.
@@ -273,6 +285,13 @@ impl Input {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the demuxer of an excerpt may go back in it. That of FLV does so only after damage, and
+/// loses all that a damaged size covers where it cannot; others would look for the end first.
+fn steps_back(excerpt: &dyn ByteSource) -> bool {
+    let mut start = [0; 3];
+    excerpt.read_at(0, &mut start).is_ok_and(|count| start[..count] == *b"FLV")
 }
 
 impl Drop for Input {

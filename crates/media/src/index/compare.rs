@@ -153,7 +153,15 @@ pub fn file(path: &Path) -> Arc<dyn ByteSource> {
 
 /// All packets of the largest pictures and the first sound.
 pub fn packets(source: Arc<dyn ByteSource>, clock: &Clock) -> Vec<Read> {
-    let mut input = Input::open(source).unwrap();
+    read(Input::open(source).unwrap(), clock)
+}
+
+/// The same of an excerpt, read from front to back.
+pub fn excerpt_packets(located: Located) -> Vec<Read> {
+    read(Input::open_excerpt(Arc::new(located.excerpt)).unwrap(), &located.clock)
+}
+
+fn read(mut input: Input, clock: &Clock) -> Vec<Read> {
     let of = |kind| -> Vec<(usize, i32)> {
         let streams = input.streams();
         let all = streams.iter().filter(|s| s.kind() == kind && !s.is_cover());
@@ -180,7 +188,7 @@ pub fn packets(source: Arc<dyn ByteSource>, clock: &Clock) -> Vec<Read> {
             decoded: time(packet.dts(), base).map(on_clock),
             is_key: packet.is_key(),
             is_hidden: packet.is_discarded(),
-            bytes: packet.data().to_vec(),
+            bytes: packet.bytes().to_vec(),
             position: packet.position(),
         });
     }
@@ -283,15 +291,36 @@ impl Whole {
 
     /// Judges a window; returns the bytes of its packets.
     pub fn judge(&self, located: Located, from: MediaTime, to: MediaTime, what: &str) -> u64 {
+        self.judge_from(located, from, to, what, true)
+    }
+
+    /// Judges a window that may begin with an earlier key picture than needed.
+    pub fn judge_more(&self, located: Located, from: MediaTime, to: MediaTime, what: &str) -> u64 {
+        self.judge_from(located, from, to, what, false)
+    }
+
+    fn judge_from(
+        &self,
+        located: Located,
+        from: MediaTime,
+        to: MediaTime,
+        what: &str,
+        is_last: bool,
+    ) -> u64 {
         let what = format!("{what} {:.3}..{:.3}", from.seconds(), to.seconds());
-        let found = packets(Arc::new(located.excerpt), &located.clock);
+        let found = excerpt_packets(located);
         let (video, sound): (Vec<Read>, Vec<Read>) =
             found.iter().cloned().partition(|read| read.is_video);
         let (at, _) = self.stretch(&self.video, &video, &what);
         if !self.video.is_empty() {
             let keys = self.video.iter().enumerate().filter(|(_, r)| r.is_key);
             let last = keys.clone().rfind(|(_, r)| r.shown <= from).or(keys.clone().next());
-            assert_eq!(at, last.unwrap().0, "{what}: begins with another key picture");
+            let last = last.unwrap().0;
+            assert!(
+                at == last || (at < last && !is_last),
+                "{what}: begins with picture {at}, not {last}"
+            );
+            assert!(self.video[at].is_key, "{what}: begins with picture {at}, no key picture");
         }
         let (sound_at, heard) = self.stretch(&self.sound, &sound, &what);
         let begins = self.video.get(at).map_or(from, |key| key.shown.min(from));

@@ -7,7 +7,7 @@ use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result};
 use serde::{Deserialize, Serialize};
 
 use super::flv_tags::{Content, FLICKS_PER_MS, Tag, Tags, content, each_tag};
-use super::locate::{Builder, Finder};
+use super::locate::{Builder, Finder, Reached};
 use super::search::{Bytes, Keep, Reader, Scanned, Stretch, Track, read};
 use super::timeline::Timeline;
 use super::{Locate, Located};
@@ -50,7 +50,9 @@ impl Flv {
     /// Where the source fails.
     pub fn open(source: &Arc<dyn ByteSource>) -> Result<Option<Self>> {
         let start = read(source, 0, 9)?;
-        let Some(start) = first_tag(&start) else { return Ok(None) };
+        let Some(start) = first_tag(&start).filter(|&start| start < source.len()) else {
+            return Ok(None);
+        };
         let reader = Reader { source, scan: &Tags };
         let mut head = reader.begin(start, HEAD)?;
         // Both tracks, where there are both, and their headers.
@@ -164,12 +166,11 @@ impl Locate for Flv {
             excerpt.picked(bytes, sound.at, sound.end);
         }
         let last = place.last();
-        let end = if place.reached.iter().all(Option::is_none) {
-            last.marks.last().map_or(place.walked, |mark| mark.end)
-        } else if place.reached == [None; 2] {
-            place.walked
-        } else {
-            place.reached.iter().flatten().map(|mark| mark.end).max().unwrap_or(place.walked)
+        let end = match &place.reached {
+            Reached::All(marks) => marks.iter().map(|mark| mark.end).max().unwrap_or(key.end),
+            Reached::Late(mark) => mark.at,
+            // A tag that the recording's end cuts off is left out.
+            Reached::Never => last.marks.last().map_or(last.walked, |mark| mark.end),
         };
         let held: Vec<&Stretch> =
             [Some(&place.front), place.back.as_ref()].into_iter().flatten().collect();
@@ -273,4 +274,13 @@ fn metadata(seconds: f64, frame_rate: Option<f64>) -> Vec<u8> {
 pub fn parse(bytes: &[u8]) -> Option<(Tag, Content)> {
     let tag = Tag::parse(bytes)?;
     Some((tag, content(tag, bytes.get(11..).unwrap_or_default())))
+}
+
+/// Opens bytes as a recording and looks for its beginning and three windows; for fuzzing.
+pub fn answers(bytes: &[u8]) {
+    let source: Arc<dyn ByteSource> =
+        Arc::new(reprise_model::bytes::MemorySource::new("bytes", bytes));
+    if let Ok(Some(flv)) = Flv::open(&source) {
+        super::locate::answers(&flv, &source);
+    }
 }

@@ -213,6 +213,10 @@ fn sync(
 pub struct Tags;
 
 impl Scan for Tags {
+    fn ends_known(&self) -> bool {
+        true
+    }
+
     fn scan(&self, all: Bytes<'_>) -> Scanned {
         let mut found = Scanned::default();
         each_tag(all, &mut found, |at, tag, body, found| {

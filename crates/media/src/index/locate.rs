@@ -1,7 +1,7 @@
 //! Finds the bytes of a window in a recording without an index: its key picture by interpolating
 //! and walking back, its end by interpolating and walking on.
 
-use reprise_model::{MediaDuration, MediaTime, Result};
+use reprise_model::{ByteSource, MediaDuration, MediaTime, Result};
 
 use super::search::{Keep, Mark, Reader, Stretch, Track};
 use super::timeline::{Piece, Point, Timeline};
@@ -15,15 +15,16 @@ const LOOKS: usize = 40;
 const AIM: i64 = FLICKS / 4;
 /// Sound that a decoder wants before the window's first: its own first frames are not whole.
 const SOUND_LEAD: i64 = FLICKS / 4;
-/// How much is walked to find that sound.
+/// How much is walked to find that sound, and at a time.
+const SOUND_STEP: u64 = 32 << 10;
 const SOUND_WALK: u64 = 512 << 10;
 /// When one track has not reached the end of the window so long after the other one did, it has no
 /// more there.
-const OVERRUN: i64 = 3 * FLICKS;
+const OVERRUN: i64 = 2 * FLICKS;
 /// No further is walked back for a key picture: then the recording's first is taken.
 const BACK_MAX: u64 = 256 << 20;
 /// Nor further on.
-const ON_MAX: u64 = 1 << 30;
+const ON_MAX: u64 = 256 << 20;
 const FLICKS: i64 = reprise_model::time::FLICKS_PER_SECOND;
 
 /// Where a window lies.
@@ -36,11 +37,20 @@ pub(super) struct Place {
     pub lead: Vec<Mark>,
     /// What was read around its last byte, where that is not `front`.
     pub back: Option<Stretch>,
-    /// Where the tracks, picture and sound, reach the window's end: that mark, or none where the
-    /// recording ends before.
-    pub reached: [Option<Mark>; 2],
-    /// The first byte after what was walked over for the end.
-    pub walked: u64,
+    /// Where the tracks reach the window's end.
+    pub reached: Reached,
+    /// When the window ends, flicks.
+    pub until: i64,
+}
+
+/// Where the tracks reach a window's end.
+pub(super) enum Reached {
+    /// The first marks at or after the end, of each track there is.
+    All(Vec<Mark>),
+    /// One track has nothing more there: the mark at which the other one was followed far enough.
+    Late(Mark),
+    /// The recording ends before.
+    Never,
 }
 
 impl Place {
@@ -69,8 +79,9 @@ impl Finder<'_> {
     pub fn window(&self, from: MediaTime, to: MediaTime) -> Result<Option<Place>> {
         let lead = self.line.lead();
         let target = from.flicks();
-        // Without pictures the sound before the window is its lead.
-        let target = if self.line.pictures { target } else { target.saturating_sub(SOUND_LEAD) };
+        // Without pictures the sound before the window is its lead; libav cannot time the first of
+        // it that it splits.
+        let target = if self.line.pictures { target } else { target.saturating_sub(FLICKS) };
         let Some(mut front) = self.below(target, None)? else { return Ok(None) };
         let ahead = self.bytes_between(&front, target);
         self.reader.walk_on(&mut front, (ahead, ON_MAX), Keep::Front, 0, |mark| {
@@ -84,8 +95,7 @@ impl Finder<'_> {
         };
         let until = to.flicks().max(self.pts(&key).saturating_add(1));
         let (back, reached) = self.reach(&mut front, &key, until)?;
-        let walked = back.as_ref().map_or(front.walked, |back| back.walked);
-        Ok(Some(Place { front, key, lead, back, reached, walked }))
+        Ok(Some(Place { front, key, lead, back, reached, until }))
     }
 
     /// The last key picture shown at or before `target`, else the first there is.
@@ -95,7 +105,7 @@ impl Finder<'_> {
         let fits = |mark: &&Mark| is_key(mark) && self.pts(mark) <= target;
         let begun = front.start;
         let mut fresh = front.marks.len();
-        let mut size = self.usual_gop_bytes(front);
+        let mut size = ACCEPT / 3;
         loop {
             if let Some(key) = front.marks[..fresh.min(front.marks.len())].iter().rev().find(fits) {
                 return Ok(Some(*key));
@@ -121,36 +131,31 @@ impl Finder<'_> {
         Ok(found)
     }
 
-    /// How much to walk back first.
-    fn usual_gop_bytes(&self, _: &Stretch) -> u64 {
-        64 << 10
-    }
-
     /// The sound that is heard from a little before `target` on and lies before the key picture.
     fn sound_lead(&self, front: &mut Stretch, key: &Mark, target: i64) -> Result<Vec<Mark>> {
         let target = target.max(self.pts(key));
         let wanted = target.saturating_sub(SOUND_LEAD);
-        let piece = self.line.piece(key.at).at;
-        let floor = key.at.saturating_sub(SOUND_WALK).max(piece).max(self.line.start);
+        let floor = key.at.saturating_sub(SOUND_WALK).max(self.line.start);
         let is_sound = |mark: &&Mark| mark.track == Track::Sound;
         loop {
             let first_after = front.marks.iter().filter(is_sound).find(|mark| mark.at > key.at);
             let early = first_after.is_some_and(|mark| self.pts(mark) <= wanted);
             let before = || front.marks.iter().filter(is_sound).filter(|mark| mark.at < key.at);
             let reached = before().any(|mark| self.pts(mark) <= wanted);
-            if early || reached || !self.line.sounds || front.start <= floor {
+            // A second of pictures without any: there is none.
+            let far = front.marks.first().is_some_and(|m| self.dts(m) < wanted - FLICKS);
+            if early || reached || far || !self.line.sounds || front.start <= floor {
                 if early {
                     return Ok(Vec::new());
                 }
                 let from =
                     before().rfind(|mark| self.pts(mark) <= wanted).map_or(0, |mark| mark.at);
-                let from = from.max(piece);
                 return Ok(before()
                     .filter(|mark| mark.at >= from && self.pts(mark) > wanted - FLICKS)
                     .copied()
                     .collect());
             }
-            self.reader.walk_back(front, floor.min(front.start), 32 << 10)?;
+            self.reader.walk_back(front, self.line.start, SOUND_STEP)?;
         }
     }
 
@@ -160,7 +165,7 @@ impl Finder<'_> {
         front: &mut Stretch,
         key: &Mark,
         until: i64,
-    ) -> Result<(Option<Stretch>, [Option<Mark>; 2])> {
+    ) -> Result<(Option<Stretch>, Reached)> {
         let from = front.marks.partition_point(|mark| mark.at < key.at);
         let ahead = self.bytes_between(front, until);
         let last = front.marks.last().copied().unwrap_or(*key);
@@ -181,16 +186,23 @@ impl Finder<'_> {
             let late = time >= until.saturating_add(OVERRUN);
             late || (0..2).all(|track| !needed[track] || reached[track].is_some())
         };
-        match &mut back {
+        let last = match &mut back {
             Some(back) => {
                 let ahead = self.bytes_between(back, until);
-                self.reader.walk_on(back, (ahead, ON_MAX), Keep::Back, 0, &mut wanted)?;
+                self.reader.walk_on(back, (ahead, ON_MAX), Keep::Back, 0, &mut wanted)?
             }
             None => {
                 let ahead = ahead.min(ACCEPT * 2);
-                self.reader.walk_on(front, (ahead, ON_MAX), Keep::Front, from, &mut wanted)?;
+                self.reader.walk_on(front, (ahead, ON_MAX), Keep::Front, from, &mut wanted)?
             }
-        }
+        };
+        let needed = usize::from(self.line.pictures) + usize::from(self.line.sounds);
+        let marks: Vec<Mark> = reached.into_iter().flatten().collect();
+        let reached = match last {
+            Some(_) if marks.len() >= needed => Reached::All(marks),
+            Some(last) => Reached::Late(last),
+            None => Reached::Never,
+        };
         Ok((back, reached))
     }
 
@@ -299,8 +311,7 @@ impl<'a> Builder<'a> {
     }
 
     fn shift(&mut self, piece: Piece) {
-        let at =
-            if self.shifts.is_empty() { 0 } else { reprise_model::ByteSource::len(&self.excerpt) };
+        let at = if self.shifts.is_empty() { 0 } else { self.excerpt.len() };
         let shift = MediaDuration::from_flicks(piece.shift);
         if self.shifts.last().is_none_or(|(_, last)| *last != shift) {
             self.shifts.push((at, shift));
@@ -357,4 +368,15 @@ impl<'a> Builder<'a> {
         };
         (self.excerpt, clock)
     }
+}
+
+/// Looks for a recording's beginning and three windows, whatever comes of it; for fuzzing.
+pub(super) fn answers(index: &dyn super::Locate, source: &std::sync::Arc<dyn ByteSource>) {
+    let end = index.end();
+    let third = MediaDuration::from_flicks((end - MediaTime::ZERO).flicks() / 3);
+    let _ = index.head(source);
+    for from in [MediaTime::ZERO, MediaTime::ZERO + third, end] {
+        let _ = index.window(source, from, from + MediaDuration::from_millis(5000));
+    }
+    let _ = index.jumps();
 }

@@ -11,11 +11,20 @@
 mod compare;
 pub(crate) mod flv;
 mod flv_tags;
+pub(crate) mod fragments;
+#[cfg(test)]
+mod fragments_tests;
 pub(crate) mod hls;
+mod hls_playlist;
+mod hls_stream;
+#[cfg(test)]
+mod hls_tests;
 mod locate;
 pub(crate) mod mp4;
 mod mp4_boxes;
+mod mp4_edits;
 mod mp4_excerpt;
+mod mp4_fragments;
 #[cfg(test)]
 mod mp4_long_tests;
 mod mp4_tables;
@@ -28,7 +37,13 @@ mod search;
 mod tests_flv;
 #[cfg(test)]
 mod tests_support;
+#[cfg(test)]
+mod tests_ts;
 mod timeline;
+pub(crate) mod ts;
+mod ts_keys;
+mod ts_packets;
+mod ts_tables;
 
 use std::sync::Arc;
 
@@ -46,16 +61,28 @@ pub(crate) enum Index {
         keys: Vec<(MediaTime, u64)>,
     },
     Flv(flv::Flv),
+    Ts(ts::Ts),
     Mp4(mp4::Mp4),
+    Fragments(fragments::Fragments),
+    Hls(hls::Hls),
 }
 
 impl Index {
     /// The index of a recording's container; `None` where all of it must be read.
     pub fn open(source: &Arc<dyn ByteSource>) -> Result<Option<Self>> {
+        if let Some(index) = hls::Hls::open(source)? {
+            return Ok(Some(Self::Hls(index)));
+        }
         if let Some(index) = flv::Flv::open(source)? {
             return Ok(Some(Self::Flv(index)));
         }
-        Ok(mp4::Mp4::open(source)?.map(Self::Mp4))
+        if let Some(index) = ts::Ts::open(source)? {
+            return Ok(Some(Self::Ts(index)));
+        }
+        if let Some(index) = mp4::Mp4::open(source)? {
+            return Ok(Some(Self::Mp4(index)));
+        }
+        Ok(fragments::Fragments::open(source)?.map(Self::Fragments))
     }
 
     /// What answers for the container.
@@ -63,7 +90,10 @@ impl Index {
         match self {
             Self::Whole { .. } => Err(Error::new(Kind::Bug, "a recording without an index")),
             Self::Flv(index) => Ok(index),
+            Self::Ts(index) => Ok(index),
             Self::Mp4(index) => Ok(index),
+            Self::Fragments(index) => Ok(index),
+            Self::Hls(index) => Ok(index),
         }
     }
 }

@@ -21,11 +21,11 @@ const MAX_TRACKS: usize = 64;
 /// Bytes of `ftyp` and `mvhd`.
 const MAX_SMALL: u64 = 4 << 10;
 /// Sound before the first picture of a window: decoders need some, and muxers are late.
-const SOUND_LEAD: MediaDuration = MediaDuration::from_millis(300);
+pub(super) const SOUND_LEAD: MediaDuration = MediaDuration::from_millis(300);
 /// How much of a recording its head holds at least.
-const HEAD: MediaDuration = MediaDuration::from_millis(3000);
+pub(super) const HEAD: MediaDuration = MediaDuration::from_millis(3000);
 /// Bytes of a head that reaches past the second key picture.
-const MAX_HEAD: u64 = 8 << 20;
+pub(super) const MAX_HEAD: u64 = 8 << 20;
 /// Bytes of a head that would not reach it.
 const SMALL_HEAD: u64 = 2 << 20;
 
@@ -72,8 +72,7 @@ impl Mp4 {
         let mut tracks = Vec::new();
         for index in chosen(&outlines) {
             let Some(outline) = outlines.get(index) else { continue };
-            let is_video = &outline.kind == b"vide";
-            match Track::open(source, &mut peek, outline, is_video, scale)? {
+            match Track::open(source, &mut peek, outline, scale)? {
                 Some(track) => tracks.push(track),
                 None => return Ok(None),
             }
@@ -85,7 +84,7 @@ impl Mp4 {
         for track in &tracks {
             let first = track.samples(source, track.first, track.first + 1)?;
             let first = first.first().map_or(0, |sample| sample.decoded);
-            let before = first.min(0).unsigned_abs().div_ceil(u64::from(track.scale));
+            let before = first.min(0).unsigned_abs().div_ceil(u64::from(track.described.scale));
             let Ok(before) = u32::try_from(before) else { return Ok(None) };
             ahead = ahead.max(before);
         }
@@ -95,22 +94,22 @@ impl Mp4 {
     /// Before these times of the file clock pictures, and sound, are there to be decoded but are
     /// not shown or heard (an edit list cuts them off).
     pub fn shown_from(&self) -> (Option<MediaTime>, Option<MediaTime>) {
-        let of = |track: &Track| track.shown_from.map(|at| track.time(at));
+        let of = |track: &Track| track.shown_from.map(|at| track.described.time(at));
         (self.video().and_then(of), self.sound().and_then(of))
     }
 
     fn video(&self) -> Option<&Track> {
-        self.tracks.iter().find(|track| track.is_video)
+        self.tracks.iter().find(|track| track.described.is_video)
     }
 
     fn sound(&self) -> Option<&Track> {
-        self.tracks.iter().find(|track| !track.is_video)
+        self.tracks.iter().find(|track| !track.described.is_video)
     }
 
     /// Samples of a track from `first` until all that is shown before `to` is there, and one more.
     fn until(source: &dyn ByteSource, track: &Track, first: u64, to: MediaTime) -> Result<u64> {
         // What is shown before `to` is decoded before it.
-        let last = track.sample_at(source, track.ticks(to))?;
+        let last = track.sample_at(source, track.described.ticks(to))?;
         Ok(last.max(first).saturating_add(2).min(track.samples))
     }
 
@@ -126,7 +125,7 @@ impl Mp4 {
         for &(index, from, to) in spans {
             let Some(track) = self.tracks.get(index) else { continue };
             let samples = track.samples(bytes, from, to)?;
-            pieces.push(Piece { track, samples });
+            pieces.push(Piece { track: &track.described, samples });
         }
         limit(&mut pieces, most);
         let mut excerpt = Excerpt::new(source.name());
@@ -149,11 +148,11 @@ impl Locate for Mp4 {
         if let Some(track) = self.video() {
             let first = track.key_at(bytes, i64::MIN)?;
             let start = track.samples(bytes, first, first + 1)?.first().map_or(0, |s| s.shown());
-            to = track.time(start) + HEAD;
+            to = track.described.time(start) + HEAD;
             if let Some(second) = track.key_after(bytes, first)? {
                 let shown = track.samples(bytes, second, second + 1)?;
                 let shown = shown.first().map_or(0, |s| s.shown());
-                to = to.max(track.time(shown) + MediaDuration::from_millis(100));
+                to = to.max(track.described.time(shown) + MediaDuration::from_millis(100));
             }
         }
         for (index, track) in self.tracks.iter().enumerate() {
@@ -173,14 +172,15 @@ impl Locate for Mp4 {
         let bytes: &dyn ByteSource = &blocks;
         let mut spans = Vec::new();
         let mut start = from;
-        for (index, track) in self.tracks.iter().enumerate().filter(|(_, t)| t.is_video) {
-            let key = track.key_at(bytes, track.ticks(from))?;
+        for (index, track) in self.tracks.iter().enumerate().filter(|(_, t)| t.described.is_video) {
+            let key = track.key_at(bytes, track.described.ticks(from))?;
             let shown = track.samples(bytes, key, key + 1)?;
-            start = shown.first().map_or(from, |s| track.time(s.shown()).min(from));
+            start = shown.first().map_or(from, |s| track.described.time(s.shown()).min(from));
             spans.push((index, key, Self::until(bytes, track, key, to)?));
         }
-        for (index, track) in self.tracks.iter().enumerate().filter(|(_, t)| !t.is_video) {
-            let first = track.sample_at(bytes, track.ticks(start - SOUND_LEAD))?;
+        for (index, track) in self.tracks.iter().enumerate().filter(|(_, t)| !t.described.is_video)
+        {
+            let first = track.sample_at(bytes, track.described.ticks(start - SOUND_LEAD))?;
             spans.push((index, first, Self::until(bytes, track, first, to)?));
         }
         self.located(source, bytes, &spans, u64::MAX, start)
@@ -188,7 +188,7 @@ impl Locate for Mp4 {
 
     fn end(&self) -> MediaTime {
         let track = self.video().or(self.sound());
-        track.map_or(MediaTime::ZERO, |track| track.time(track.end))
+        track.map_or(MediaTime::ZERO, |track| track.described.time(track.end))
     }
 
     fn jumps(&self) -> Vec<(MediaTime, MediaDuration)> {
@@ -235,7 +235,7 @@ pub(super) fn outlines(peek: &mut Peek<'_>, moov: &[Placed]) -> Result<Option<Ve
 }
 
 /// The first enabled track of the most pixels and the first enabled sound, in the file's order.
-fn chosen(outlines: &[Outline]) -> Vec<usize> {
+pub(super) fn chosen(outlines: &[Outline]) -> Vec<usize> {
     let of = |kind: &[u8; 4]| -> Vec<usize> {
         let all = || {
             let still = |o: &Outline| matches!(&o.codec, b"jpeg" | b"png " | b"mjpa" | b"mjpb");
@@ -255,7 +255,7 @@ fn chosen(outlines: &[Outline]) -> Vec<usize> {
 
 /// Cuts samples off the end until those of all tracks together are not too large; the same time for
 /// all.
-fn limit(pieces: &mut [Piece<'_>], most: u64) {
+pub(super) fn limit(pieces: &mut [Piece<'_>], most: u64) {
     let size = |pieces: &[Piece<'_>]| -> u64 {
         pieces.iter().flat_map(|p| &p.samples).map(|s| u64::from(s.size)).sum()
     };

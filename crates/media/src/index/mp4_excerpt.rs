@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reprise_model::{ByteSource, Error, Kind, Result};
 
 use super::mp4_boxes::{put, put_four, put_full};
-use super::mp4_tracks::{Sample, Track};
+use super::mp4_tracks::{Described, Sample};
 use crate::excerpt::Excerpt;
 
 /// Pictures and sound lie this far apart at most, or they are put together anew: their reader
@@ -18,7 +18,7 @@ const MAX_GAP: u64 = 2 << 10;
 
 /// Consecutive samples of one track.
 pub(crate) struct Piece<'a> {
-    pub track: &'a Track,
+    pub track: &'a Described,
     pub samples: Vec<Sample>,
 }
 

@@ -50,7 +50,7 @@ fn shown(index: u32) -> f64 {
 
 /// Where a picture that begins a stretch lies.
 fn place(index: u32) -> u64 {
-    let sound = u64::from(index) * u64::from(SOUNDS) / u64::from(PICTURES) * 340;
+    let sound = (u64::from(index) * u64::from(SOUNDS) / u64::from(PICTURES)) * 340;
     100 + sound + (0..index).map(|i| u64::from(picture_size(i))).sum::<u64>()
 }
 
@@ -165,7 +165,9 @@ fn a_long_file_costs_a_window_no_more_than_a_short_one() {
         let first =
             located.excerpt.ranges().into_iter().find(|range| range.end - range.start > 30_000);
         let key = (0..PICTURES / 60).rev().find(|&key| shown(key * 60) <= at).unwrap_or(0) * 60;
-        assert_eq!(first.unwrap().start, place(key), "the first picture at {at}");
+        // A third of a second of sound may lie before it.
+        let before = place(key).checked_sub(first.unwrap().start);
+        assert!(before.is_some_and(|b| b <= 16 * 340), "the first picture at {at}: {before:?}");
         let data: u64 = located.excerpt.ranges().iter().map(|r| r.end - r.start).sum();
         eprintln!("window at {at}: {bytes} bytes in {reads} reads; {data} bytes of samples");
         // Of 30 s and the GOP before: 30 to 32 s of 97 kB and of 16 kB of sound.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use reprise_model::{ByteSource, MediaTime};
 
 use super::Locate;
-use super::compare::{Counting, Whole, check, ffmpeg, file, media, remux, streams};
+use super::compare::{
+    Counting, Whole, check, excerpt_packets, ffmpeg, file, media, remux, streams,
+};
 use super::mp4::Mp4;
 
 fn same(path: &Path) {
@@ -183,7 +185,7 @@ fn a_file_that_was_cut_off_ends_where_its_bytes_do() {
     let end = index.end().seconds();
     assert!((20.0..40.0).contains(&end), "{end}");
     let last = index.window(&source, MediaTime::from_seconds(end - 2.0), index.end()).unwrap();
-    let read = super::compare::packets(Arc::new(last.excerpt), &last.clock);
+    let read = excerpt_packets(last);
     let last = read.iter().filter(|r| r.is_video).map(|r| r.shown).max().unwrap();
     assert!((end - last.seconds()) < 0.1, "{last} of {end}");
 }

@@ -4,6 +4,7 @@ use reprise_model::{ByteSource, Error, Kind, MediaTime, Result};
 use serde::{Deserialize, Serialize};
 
 use super::mp4_boxes::{Placed, child, children, put, put_four, put_full};
+use super::mp4_edits::Edits;
 use super::mp4_tables::{Chunks, Keys, Places, Shifts, Sizes, Table, Times};
 use super::peek::{Peek, four, number};
 
@@ -16,15 +17,21 @@ const MAX_SAMPLES: u64 = 2_000_000;
 /// Samples around an edge among which the first or last shown is looked for.
 const EDGE: u64 = 300;
 
-/// A track that can be cut from.
+/// What an excerpt says of a track.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Track {
+pub(crate) struct Described {
     pub id: u32,
     /// Ticks a second.
     pub scale: u32,
     pub is_video: bool,
-    /// Its `trak` box for excerpts, without samples.
+    /// Its `trak` box, without samples.
     pub header: Vec<u8>,
+}
+
+/// A track that can be cut from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Track {
+    pub described: Described,
     /// The first sample that there is, after what the edit list cuts off.
     pub first: u64,
     /// One after the last sample.
@@ -70,7 +77,7 @@ pub(crate) struct Outline {
     pub enabled: bool,
     pub pixels: u64,
     pub codec: [u8; 4],
-    trak: Vec<Placed>,
+    pub trak: Vec<Placed>,
     mdia: Vec<Placed>,
     minf: Vec<Placed>,
     stbl: Vec<Placed>,
@@ -105,6 +112,40 @@ impl Outline {
             description,
         }))
     }
+
+    /// Whether the track itself lists samples.
+    pub fn has_samples(&self, peek: &mut Peek<'_>) -> Result<bool> {
+        Ok(match child(&self.stbl, b"stsz") {
+            Some(placed) => four(peek.bytes(placed.content, 12)?, 8).is_none_or(|count| count > 0),
+            None => child(&self.stbl, b"stz2").is_some(),
+        })
+    }
+}
+
+impl Described {
+    /// Reads what a track is; `None` where it cannot be cut from.
+    pub fn read(peek: &mut Peek<'_>, outline: &Outline) -> Result<Option<Self>> {
+        let Some(header) = header(peek, outline)? else { return Ok(None) };
+        let Some(mdhd) = content(peek, &outline.mdia, b"mdhd", MAX_SMALL)? else { return Ok(None) };
+        let Some(tkhd) = content(peek, &outline.trak, b"tkhd", MAX_SMALL)? else { return Ok(None) };
+        let long = |bytes: &[u8]| bytes.first() == Some(&1);
+        let scale = four(&mdhd, if long(&mdhd) { 20 } else { 12 });
+        let id = four(&tkhd, if long(&tkhd) { 20 } else { 12 });
+        let scale = scale.filter(|&scale| scale > 0 && scale < 1 << 31);
+        let is_video = &outline.kind == b"vide";
+        Ok(scale.zip(id).map(|(scale, id)| Self { id, scale, is_video, header }))
+    }
+
+    /// Ticks as a time.
+    pub fn time(&self, ticks: i64) -> MediaTime {
+        MediaTime::from_ticks(ticks, 1, i32::try_from(self.scale).unwrap_or(i32::MAX))
+    }
+
+    /// The last tick at or before `at`.
+    pub fn ticks(&self, at: MediaTime) -> i64 {
+        let ticks = at.ticks(1, i32::try_from(self.scale).unwrap_or(i32::MAX));
+        if self.time(ticks) > at { ticks.saturating_sub(1) } else { ticks }
+    }
 }
 
 impl Track {
@@ -114,18 +155,10 @@ impl Track {
         source: &dyn ByteSource,
         peek: &mut Peek<'_>,
         outline: &Outline,
-        is_video: bool,
         movie_scale: u32,
     ) -> Result<Option<Self>> {
-        let Some(header) = header(peek, outline)? else { return Ok(None) };
-        let Some(mdhd) = content(peek, &outline.mdia, b"mdhd", MAX_SMALL)? else { return Ok(None) };
-        let Some(tkhd) = content(peek, &outline.trak, b"tkhd", MAX_SMALL)? else { return Ok(None) };
-        let long = |bytes: &[u8]| bytes.first() == Some(&1);
-        let scale = four(&mdhd, if long(&mdhd) { 20 } else { 12 });
-        let id = four(&tkhd, if long(&tkhd) { 20 } else { 12 });
-        let (Some(scale), Some(id)) = (scale.filter(|&s| s > 0 && s < 1 << 31), id) else {
-            return Ok(None);
-        };
+        let Some(described) = Described::read(peek, outline)? else { return Ok(None) };
+        let (scale, is_video) = (described.scale, described.is_video);
         let Some(edits) = Edits::read(peek, &outline.trak, scale, movie_scale)? else {
             return Ok(None);
         };
@@ -158,10 +191,7 @@ impl Track {
             None => None,
         };
         let mut track = Self {
-            id,
-            scale,
-            is_video,
-            header,
+            described,
             first: 0,
             samples,
             shift: 0,
@@ -295,17 +325,6 @@ impl Track {
         self.shifts.as_ref().map_or(0, |shifts| i64::from(shifts.most))
     }
 
-    /// Ticks of the file clock as a time.
-    pub fn time(&self, ticks: i64) -> MediaTime {
-        MediaTime::from_ticks(ticks, 1, i32::try_from(self.scale).unwrap_or(i32::MAX))
-    }
-
-    /// The last tick at or before `at`.
-    pub fn ticks(&self, at: MediaTime) -> i64 {
-        let ticks = at.ticks(1, i32::try_from(self.scale).unwrap_or(i32::MAX));
-        if self.time(ticks) > at { ticks.saturating_sub(1) } else { ticks }
-    }
-
     /// Leaves out the samples of a file that was cut off.
     fn cut_at_end_of_file(&mut self, source: &dyn ByteSource) -> Result<()> {
         let within = |track: &Self, sample: u64| -> Result<bool> {
@@ -337,8 +356,16 @@ impl Track {
             self.shift = 0;
             return Ok(true);
         };
-        let reach = if self.is_video { start } else { start.saturating_sub(self.scale.into()) };
-        let first = match self.is_video {
+        // No length means the rest, but not to every reader.
+        if end <= start {
+            return Ok(false);
+        }
+        let reach = if self.described.is_video {
+            start
+        } else {
+            start.saturating_sub(self.described.scale.into())
+        };
+        let first = match self.described.is_video {
             true => self.key_at(source, reach)?,
             false => self.sample_at(source, reach)?,
         };
@@ -349,10 +376,12 @@ impl Track {
         let overlaps = |s: &Sample| {
             s.shown() < start && s.shown().saturating_add(i64::from(s.duration)) > start
         };
-        let begins = if !self.is_video && around.iter().any(overlaps) { start } else { shown };
-        let last = self.samples.saturating_sub(if self.is_video { EDGE } else { 1 }).max(first);
+        let begins =
+            if !self.described.is_video && around.iter().any(overlaps) { start } else { shown };
+        let last =
+            self.samples.saturating_sub(if self.described.is_video { EDGE } else { 1 }).max(first);
         if self.samples(source, last, self.samples)?.iter().any(|s| s.shown() >= end) {
-            if self.is_video {
+            if self.described.is_video {
                 return Ok(false);
             }
             self.samples = self.sample_at(source, end.saturating_sub(1))?.saturating_add(1);
@@ -366,63 +395,6 @@ impl Track {
             self.shown_from = Some(edits.empty);
         }
         Ok(true)
-    }
-}
-
-/// An edit list of at most an empty edit and one segment.
-struct Edits {
-    /// Ticks before the segment.
-    empty: i64,
-    /// Which ticks of the track are shown; `None` where there is no list.
-    segment: Option<(i64, i64)>,
-}
-
-impl Edits {
-    fn read(
-        peek: &mut Peek<'_>,
-        trak: &[Placed],
-        scale: u32,
-        movie_scale: u32,
-    ) -> Result<Option<Self>> {
-        let mut edits = Self { empty: 0, segment: None };
-        let Some(edts) = inner(peek, trak, b"edts")? else { return Ok(Some(edits)) };
-        let Some(elst) = child(&edts, b"elst") else { return Ok(Some(edits)) };
-        if elst.len() > MAX_SMALL {
-            return Ok(None);
-        }
-        let list = peek.bytes(elst.content, elst.len() as usize)?;
-        let wide = if list.first() == Some(&1) { 8 } else { 4 };
-        let count = four(list, 4).unwrap_or(0);
-        if count > 2 {
-            return Ok(None);
-        }
-        let scaled = |ticks: u64| {
-            let (ticks, by) = (u128::from(ticks), u128::from(movie_scale.max(1)));
-            i64::try_from((ticks * u128::from(scale) + by / 2) / by).ok().filter(|&t| t < 1 << 60)
-        };
-        for index in 0..count as usize {
-            let at = 8 + index * (2 * wide + 4);
-            let (Some(length), Some(start), Some(rate)) =
-                (number(list, at, wide), number(list, at + wide, wide), four(list, at + 2 * wide))
-            else {
-                return Ok(None);
-            };
-            let start = if wide == 4 { i64::from(start as u32 as i32) } else { start as i64 };
-            let Some(length) = scaled(length) else { return Ok(None) };
-            if start == -1 && index == 0 {
-                edits.empty = length;
-            } else if (0..1 << 60).contains(&start)
-                && edits.segment.is_none()
-                && length > 0
-                && rate == 0x1_0000
-            {
-                edits.segment = Some((start, start + length));
-            } else {
-                return Ok(None);
-            }
-        }
-        // A list of nothing but an empty edit shows nothing.
-        Ok((edits.segment.is_some() || edits.empty == 0).then_some(edits))
     }
 }
 

@@ -13,8 +13,9 @@ pub(super) const LOOK: u64 = 16 << 10;
 const LOOK_MAX: u64 = 2 << 20;
 /// Where nothing begins in a first look (a large key picture), the next ones go on by so much.
 const LOOK_STEP: u64 = 128 << 10;
-/// A stretch holds at most so many bytes; more are walked over.
-pub(super) const HOLD_MAX: usize = 4 << 20;
+/// A stretch holds at most so many bytes, half a minute at 3 Mbit/s; what is more is walked over
+/// here and read again by whoever decodes it.
+const HOLD_MAX: usize = 12 << 20;
 /// A walk reads so much at a time.
 const WALK: u64 = 64 << 10;
 const WALK_MAX: u64 = 1 << 20;
@@ -78,6 +79,10 @@ pub struct Scanned {
 pub trait Scan {
     /// Looks through `bytes`. Work is linear in their number.
     fn scan(&self, bytes: Bytes<'_>) -> Scanned;
+
+    /// Whether what a mark belongs to ends where the mark says, so that what lies between it and
+    /// the next one may be left out.
+    fn ends_known(&self) -> bool;
 }
 
 /// Reads `start` to `end` of the source, less where it ends before.
@@ -153,6 +158,11 @@ impl Reader<'_> {
     pub fn begin(&self, at: u64, size: u64) -> Result<Stretch> {
         let bytes = read(self.source, at, at.saturating_add(size))?;
         Ok(self.stretch(at, bytes, true))
+    }
+
+    /// The stretch of bytes that were read already, whose first begins something.
+    pub fn take(&self, at: u64, bytes: Vec<u8>) -> Stretch {
+        self.stretch(at, bytes, true)
     }
 
     /// The stretch from `at` on, wherever that is.

@@ -31,6 +31,8 @@ const TAIL_MAX: u64 = 4 << 20;
 const BACK: i64 = SECOND;
 const ON: i64 = 10 * SECOND;
 const SECOND: i64 = reprise_model::time::FLICKS_PER_SECOND;
+/// Where the clock jumps, sound that ends later than the pictures keeps them waiting so long.
+const LATE_SOUND: i64 = SECOND / 4;
 /// A recording that states no better runs at 30 pictures a second; and sound comes in 1024 samples.
 const PICTURE_STEP: i64 = SECOND / 30;
 const SOUND_STEP: i64 = SECOND * 1024 / 48_000;
@@ -141,16 +143,14 @@ impl Timeline {
         short_wraps: &[i64],
     ) -> Result<Option<Self>> {
         let length = reader.source.len();
-        let Some(tail) = tail(reader, head)? else { return Ok(None) };
         let mut seen = head.marks.clone();
         let mut samples: Vec<Sample> = sample(&head.marks).into_iter().collect();
         let (start, all) = (head.start, length.saturating_sub(head.start));
-        if all <= SCAN_BYTES {
-            let mut whole = reader.begin(start, all)?;
-            reader.walk_to(&mut whole, length)?;
+        let tail = if all <= SCAN_BYTES {
+            let whole = reader.begin(start, all)?;
             let marks = whole.marks.chunks(16);
             samples.extend(marks.filter_map(sample));
-            seen = whole.marks;
+            whole.marks
         } else {
             for at in places(start, all) {
                 if at < head.walked {
@@ -161,6 +161,10 @@ impl Timeline {
                     samples.extend(sample(&stretch.marks));
                 }
             }
+            tail(reader, head)?
+        };
+        if tail.is_empty() {
+            return Ok(None);
         }
         samples.extend(sample(&tail));
         samples.extend(sample(&tail[tail.len() / 2..]));
@@ -205,8 +209,14 @@ impl Timeline {
                     continued(jump.old[0], jump.new[0], jump.steps[0]),
                     continued(jump.old[1], jump.new[1], jump.steps[1]),
                 ];
-                // Neither track may run back.
-                let Some(next) = candidates.into_iter().flatten().max() else { continue };
+                // Neither track may run back; but sound that ends much later may.
+                let next = match candidates {
+                    [Some(picture), Some(sound)] => sound.clamp(picture, picture + LATE_SOUND),
+                    [picture, sound] => match picture.or(sound) {
+                        Some(next) => next,
+                        None => continue,
+                    },
+                };
                 let begin = jump.new[0].or(jump.new[1]).unwrap_or(0) + next;
                 let wrapped = nearest(shift - next, 0, self.wrap);
                 self.pieces.push(Piece {
@@ -317,7 +327,8 @@ fn places(start: u64, all: u64) -> Vec<u64> {
 }
 
 /// The marks at the recording's end.
-fn tail(reader: &Reader<'_>, head: &Stretch) -> Result<Option<Vec<Mark>>> {
+fn tail(reader: &Reader<'_>, head: &Stretch) -> Result<Vec<Mark>> {
+    let has_pictures = head.marks.iter().any(|mark| mark.track == Track::Picture);
     let length = reader.source.len();
     let from = length.saturating_sub(LOOK * 2);
     let mut stretch = if from <= head.start {
@@ -328,11 +339,12 @@ fn tail(reader: &Reader<'_>, head: &Stretch) -> Result<Option<Vec<Mark>>> {
     let mut step = LOOK * 2;
     loop {
         let pictures = stretch.marks.iter().filter(|mark| mark.track == Track::Picture).count();
-        let walked = length - stretch.start;
+        let walked = length.saturating_sub(stretch.start);
         // Some pictures, to measure their distance; or much sound without any.
-        let enough = pictures >= 6 || (walked >= TAIL_MAX / 8 && !stretch.marks.is_empty());
+        let enough = pictures >= 6
+            || (stretch.marks.len() >= 6 && (!has_pictures || walked >= TAIL_MAX / 8));
         if enough || stretch.start <= head.start || walked >= TAIL_MAX {
-            return Ok((!stretch.marks.is_empty()).then_some(stretch.marks));
+            return Ok(stretch.marks);
         }
         reader.walk_back(&mut stretch, head.start, step)?;
         step *= 2;
@@ -515,8 +527,10 @@ impl<'a, 'b> Finder<'a, 'b> {
             jump.old[index] = times.last().copied();
             jump.steps[index] = usual_step(&times, track).min(SECOND);
         }
-        let end = around.marks.iter().filter(before).map(|mark| mark.end).max();
-        jump.before = end.unwrap_or(at).min(at);
+        if self.reader.scan.ends_known() {
+            let end = around.marks.iter().filter(before).map(|mark| mark.end).max();
+            jump.before = end.unwrap_or(at).min(at);
+        }
         Ok(jump)
     }
 }

@@ -3,7 +3,7 @@
 use reprise_model::{Error, Kind, Result};
 
 use super::plan::Plan;
-use crate::encode::{EncodeSettings, gop};
+use crate::encode::{EncodeSettings, gop, pairs};
 use crate::ffi::encoder::{Encoder, PictureSettings};
 use crate::ffi::frame::{Frame, Packet};
 use crate::ffi::muxer::Track;
@@ -14,7 +14,8 @@ use crate::smart::coded::Coded;
 pub(crate) const ENCODER: &str = "libx264";
 
 /// Options that the neighbours decide, not the profile.
-const OVERRULED: [&str; 6] = ["bf", "b-pyramid", "b_pyramid", "forced-idr", "bframes", "x264opts"];
+const OVERRULED: [&str; 6] =
+    ["bf", "b-pyramid", "b_pyramid", "forced-idr", "x264opts", "x264-params"];
 
 /// A coded picture of the clip, its units each after four bytes of length.
 struct Sample {
@@ -66,11 +67,8 @@ impl<'a> Edges<'a> {
 
     fn open(&self, first: &Frame, plan: &Plan) -> Result<Encoder> {
         let own = &self.settings.video_options;
-        let mut options: Vec<(&str, &str)> = own
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .filter(|(key, _)| !OVERRULED.contains(key) && *key != "x264-params")
-            .collect();
+        let mut options = pairs(own);
+        options.retain(|(key, _)| !OVERRULED.contains(key));
         let mut parameters = String::new();
         for key in ["x264opts", "x264-params"] {
             if let Some(value) = own.get(key) {

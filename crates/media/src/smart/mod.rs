@@ -234,10 +234,11 @@ fn still_numbers(times: &[MediaTime], plan: &Plan, rate: (i32, i32)) -> Vec<u64>
 
 /// What of the finished file is decoded again: both seams.
 struct Seams {
-    /// Places in the finished file, in the order of decoding; each begins with a key picture.
-    ranges: Vec<Range<usize>>,
+    /// Places in the finished file, in the order of decoding; each begins with a key picture or is
+    /// empty.
+    ranges: [Range<usize>; 2],
     /// Places in the recording's stretch of the copied pictures among them.
-    copied: Vec<Range<usize>>,
+    copied: [Range<usize>; 2],
 }
 
 impl Seams {
@@ -252,12 +253,19 @@ impl Seams {
         let head = usize::try_from(plan.kept.start).unwrap_or(0);
         let count = usize::try_from(plan.count).unwrap_or(0);
         let finished = |place: usize| place - copied.start + head;
+        if plan.kept.end == plan.count {
+            // It ends with copied pictures: there is but one seam, or none.
+            return Self {
+                ranges: [0..finished(after), 0..0],
+                copied: [copied.start..after, 0..0],
+            };
+        }
         if last_idr <= after {
-            return Self { ranges: vec![0..count], copied: vec![copied.clone()] };
+            return Self { ranges: [0..count, 0..0], copied: [copied.clone(), 0..0] };
         }
         Self {
-            ranges: vec![0..finished(after), finished(last_idr)..count],
-            copied: vec![copied.start..after, last_idr..copied.end],
+            ranges: [0..finished(after), finished(last_idr)..count],
+            copied: [copied.start..after, last_idr..copied.end],
         }
     }
 
