@@ -8,9 +8,10 @@ DEMO := demo
 # the made LIVE and the tests the ffmpeg command, a speech synthesiser, a font and a browser.
 PACKAGES := build-essential pkg-config clang libclang-dev \
 	libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev \
-	ffmpeg espeak-ng fonts-dejavu-core chromium
+	ffmpeg espeak-ng fonts-dejavu-core chromium \
+	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
 
-.PHONY: all setup build demo test fuzz bench eval lint fmt docs clean
+.PHONY: all setup build demo test fuzz cuts bench eval lint fmt docs clean
 
 all: build
 
@@ -45,6 +46,10 @@ test: build
 ## fuzz: every hostile file, 10,000 mutated recordings, every parser of ours; `make test` does a part
 fuzz: build
 	REPRISE_BIN=$(abspath $(TARGET))/debug/reprise $(TARGET)/debug/reprise-fuzz
+
+## cuts: 500 smart cuts at random points, each picture held against the recording's
+cuts: setup
+	REPRISE_CUTS=500 $(CARGO) test -p reprise-tests --test smart_cut -- --nocapture
 
 ## bench: Reprise beside what a user would script; writes benches/RESULTS.md
 bench: setup

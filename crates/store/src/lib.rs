@@ -12,8 +12,8 @@ pub use folder::FolderStore;
 pub use key::Key;
 pub use options::PutOptions;
 pub use source::{
-    NetworkOptions, RemoteSource, S3Access, S3Setup, SourceStats, is_remote, open_source,
-    open_source_with, s3_setup,
+    NetworkOptions, RemoteSource, S3Access, S3Setup, SourceStats, open_source, open_source_with,
+    s3_setup,
 };
 
 use reprise_model::{Error, Kind, Result};

@@ -381,7 +381,11 @@ pub fn check<L: Locate>(
         let bytes = whole.judge(located, from, to, what);
         let (read, _) = counting.take();
         let allowed = bytes * 115 / 100 + 200_000;
-        assert!(looked + read <= allowed, "{what}: {looked} + {read} bytes read for {bytes}");
+        // What is smaller is read whole anyway.
+        assert!(
+            looked + read <= allowed || source.len() < 1 << 20,
+            "{what}: {looked} + {read} bytes read for {bytes}"
+        );
         costs.push((looked, looks));
     }
     costs

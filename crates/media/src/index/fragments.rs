@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result};
 use serde::{Deserialize, Serialize};
 
+use super::guess::narrow;
 use super::mp4::{HEAD, MAX_HEAD, SOUND_LEAD, limit, top_level};
 use super::mp4_boxes::{Placed, box_at, children};
 use super::mp4_excerpt::{Piece, fragment};
@@ -27,8 +28,6 @@ const MAX_INDEX: u64 = 16 << 20;
 /// Fragments of one window, and samples.
 const MAX_FRAGMENTS: usize = 100_000;
 const MAX_SAMPLES: usize = 2_000_000;
-/// Guesses at where a time lies.
-const MAX_GUESSES: usize = 24;
 /// A fragment this much before the time that is wanted is near enough to go on from.
 const NEAR_S: f64 = 20.0;
 
@@ -305,7 +304,7 @@ impl Fragments {
         let known = self.marks.partition_point(|mark| mark.0 <= target);
         let mark = known.checked_sub(1).and_then(|index| self.marks.get(index));
         let near = (NEAR_S * reprise_model::time::FLICKS_PER_SECOND as f64) as i64;
-        let (mut low, mut high) = match mark {
+        let (mut low, high) = match mark {
             Some(&mark) => (mark, self.marks.get(known).copied().unwrap_or(self.last)),
             None => ((i64::MIN, self.first), self.last),
         };
@@ -313,34 +312,21 @@ impl Fragments {
             let first = self.next(&mut Peek::new(source, self.look), self.first)?;
             low.0 = first.and_then(|first| self.time(&first)).unwrap_or(0);
         }
-        for guess in 0..MAX_GUESSES {
-            if target.saturating_sub(low.0) < near || high.1 <= low.1 + self.scan as u64 {
-                break;
-            }
-            let whole = (high.0.saturating_sub(low.0)) as f64;
-            // Aim into the middle of what is near enough; halve where guesses do not get on.
-            let part = target.saturating_sub(near / 2).saturating_sub(low.0) as f64;
-            let part = part / whole.max(1.0);
-            let part = if guess % 3 == 2 { 0.5 } else { part.clamp(0.0, 1.0) };
-            let at = low.1 + ((high.1 - low.1) as f64 * part) as u64;
-            let mut found = self.scan(source, at.max(low.1 + 1), high.1)?;
+        let found = narrow(low, high, target, near, self.scan as u64, |from, to| {
+            let mut found = self.scan(source, from, to)?;
             // Sound may have fragments of its own.
             for _ in 0..50 {
                 match &found {
                     Some(fragment) if self.time(fragment).is_none() => {
-                        let (end, to) = (fragment.end, high.1);
+                        let end = fragment.end;
                         found = self.scan(source, end, to)?;
                     }
                     _ => break,
                 }
             }
-            match found.and_then(|found| Some((self.time(&found)?, found.at))) {
-                Some(found) if found.0 <= target => low = found,
-                Some(found) => high = (found.0, at.max(low.1 + 1).min(found.1)),
-                None => high = (high.0, at.max(low.1 + 1)),
-            }
-        }
-        Ok(low.1)
+            Ok(found.and_then(|found| Some((self.time(&found)?, found.at))))
+        })?;
+        Ok(found.1)
     }
 
     /// The samples of each track in the fragments from `at` on, up to `to` and one fragment more, or

@@ -53,20 +53,6 @@ struct Piece {
     shift: Option<i64>,
 }
 
-/// Whether a source is a playlist, by its name and its first line: one that merely contains a
-/// playlist is none.
-///
-/// # Errors
-/// `Io` where the source fails.
-pub fn is_playlist(source: &Arc<dyn ByteSource>) -> Result<bool> {
-    let name = source.name().split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-    if !name.ends_with(".m3u8") && !name.ends_with(".m3u") {
-        return Ok(false);
-    }
-    let begin = read_up_to(source.as_ref(), 0, 10)?;
-    Ok(begin.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&begin).starts_with(b"#EXTM3U"))
-}
-
 impl Hls {
     /// Reads a playlist, and of a master the best variant's; `None` where it is none.
     ///

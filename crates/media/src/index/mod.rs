@@ -14,12 +14,18 @@ mod flv_tags;
 pub(crate) mod fragments;
 #[cfg(test)]
 mod fragments_tests;
+mod guess;
 pub(crate) mod hls;
 mod hls_playlist;
 mod hls_stream;
 #[cfg(test)]
 mod hls_tests;
 mod locate;
+pub(crate) mod matroska;
+mod matroska_clusters;
+mod matroska_elements;
+#[cfg(test)]
+mod matroska_tests;
 pub(crate) mod mp4;
 mod mp4_boxes;
 mod mp4_edits;
@@ -65,6 +71,7 @@ pub(crate) enum Index {
     Mp4(mp4::Mp4),
     Fragments(fragments::Fragments),
     Hls(hls::Hls),
+    Matroska(matroska::Matroska),
 }
 
 impl Index {
@@ -82,7 +89,10 @@ impl Index {
         if let Some(index) = mp4::Mp4::open(source)? {
             return Ok(Some(Self::Mp4(index)));
         }
-        Ok(fragments::Fragments::open(source)?.map(Self::Fragments))
+        if let Some(index) = fragments::Fragments::open(source)? {
+            return Ok(Some(Self::Fragments(index)));
+        }
+        Ok(matroska::Matroska::open(source)?.map(Self::Matroska))
     }
 
     /// What answers for the container.
@@ -94,6 +104,7 @@ impl Index {
             Self::Mp4(index) => Ok(index),
             Self::Fragments(index) => Ok(index),
             Self::Hls(index) => Ok(index),
+            Self::Matroska(index) => Ok(index),
         }
     }
 }

@@ -20,11 +20,6 @@ pub use cache::RemoteSource;
 pub use remote::SourceStats;
 pub use s3::{S3Setup, s3_setup};
 
-/// Whether `uri` is an address that [`open_source`] reads: `http://`, `https://` or `s3://`.
-pub fn is_remote(uri: &str) -> bool {
-    scheme(uri).is_some()
-}
-
 /// Opens a recording by its address, with the built-in limits and the surroundings' credentials.
 ///
 /// `https://user:password@host/path?query` sends the user and password to that host only and shows
@@ -84,7 +79,7 @@ pub struct NetworkOptions {
     /// Longest time for one request with all of its answer, at most 1 MiB. Default 30 s, which is
     /// 35 kB/s: over a slower line a video cannot be cut.
     pub request: Duration,
-    /// Tries of one read, from 1. Default 4.
+    /// Tries of one read, from 1; none begins later than twice `request` after the first. Default 4.
     pub attempts: u32,
     /// Pause before the second try; it doubles from try to try. A server that names a time
     /// (`Retry-After`) is given at most eight of these. Default 250 ms, so that pauses sum to 2 s.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reprise_model::{Error, Kind};
 
@@ -83,10 +83,14 @@ impl Family {
     ) -> Result<T, Failure> {
         let mut pause = self.options.pause;
         let longest = self.options.pause.saturating_mul(8);
+        let started = Instant::now();
         let mut tried = 1;
         loop {
-            match attempt() {
-                Err(failure) if failure.again && tried < self.options.attempts => {
+            let result = attempt();
+            // A server that is slow each time is not waited for each time.
+            let late = started.elapsed() >= self.options.request.saturating_mul(2);
+            match result {
+                Err(failure) if failure.again && tried < self.options.attempts && !late => {
                     std::thread::sleep(failure.wait.map_or(pause, |wait| wait.min(longest)));
                     pause = pause.saturating_mul(2).min(longest);
                     tried += 1;
