@@ -16,6 +16,8 @@ const MUTANTS: u64 = 10_000;
 const PARSER: Duration = Duration::from_secs(30);
 /// A parser that is at one input for longer hangs.
 const STUCK: Duration = Duration::from_secs(20);
+/// No input was tried yet.
+const NOT_BEGUN: u64 = u64::MAX;
 /// What a parser may take of memory.
 const PARSER_BYTES: u64 = 2 << 30;
 
@@ -55,22 +57,28 @@ fn kept() -> std::path::PathBuf {
 
 fn hostile() -> usize {
     let begun = Instant::now();
-    let report = attack::all();
+    let report = attack::all(threads());
     println!(
         "hostile files: {} tried in {:.0} s, {} failures",
         report.tried,
         begun.elapsed().as_secs_f64(),
         report.failures.len()
     );
+    for (took, name) in &report.slowest {
+        println!("  slowest: {name}, {:.1} s", took.as_secs_f64());
+    }
     report.failures.iter().for_each(|failure| println!("  {failure}"));
     report.failures.len()
 }
 
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn mutated(count: u64) -> usize {
     let begun = Instant::now();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut done = 0;
-    let report = mutants::run(0..count, threads, &mut |_| {
+    let report = mutants::run(0..count, threads(), &mut |_| {
         done += 1;
         if done % 500 == 0 {
             println!("mutated recordings: {done} of {count}");
@@ -95,9 +103,9 @@ fn mutated(count: u64) -> usize {
 /// Feeds every parser, each in a process of its own, so that a hang and a lack of memory show too.
 fn all_parsers(time: Duration) -> usize {
     let mut failures = 0;
-    for target in parsers::all() {
+    for target in parsers::all(&kept()) {
         let state = kept().join(format!("{}.state", target.name));
-        std::fs::write(&state, 0u64.to_le_bytes()).expect("a file can be written");
+        std::fs::write(&state, NOT_BEGUN.to_le_bytes()).expect("a file can be written");
         let program = std::env::current_exe().expect("its own path");
         let mut child = Command::new(program)
             .args(["parser", target.name])
@@ -124,21 +132,24 @@ fn all_parsers(time: Duration) -> usize {
 
 /// Waits for `time`; what went wrong, and the number of the last input.
 fn observe(child: &mut Child, state: &Path, time: Duration) -> (Option<String>, u64) {
-    let begun = Instant::now();
-    let (mut last, mut since) = (0, Instant::now());
+    let mut begun = Instant::now();
+    let (mut last, mut since) = (NOT_BEGUN, Instant::now());
     let failure = loop {
         let bytes = std::fs::read(state).expect("the state can be read");
         let number = bytes.try_into().map_or(0, u64::from_le_bytes);
         if number != last {
+            if last == NOT_BEGUN {
+                begun = Instant::now();
+            }
             (last, since) = (number, Instant::now());
         }
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            break Some(format!("ended at once ({status})"));
+            break Some(format!("fails ({status})"));
         }
         if since.elapsed() > STUCK {
             break Some(format!("hangs for {STUCK:?}"));
         }
-        if begun.elapsed() > time {
+        if last != NOT_BEGUN && begun.elapsed() > time {
             break None;
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -151,10 +162,12 @@ fn observe(child: &mut Child, state: &Path, time: Duration) -> (Option<String>, 
 /// Feeds one parser until it fails or is ended.
 fn feed(name: &str, state: &Path) -> usize {
     rlimit::setrlimit(rlimit::Resource::AS, PARSER_BYTES, PARSER_BYTES).expect("a limit is set");
-    // A panic is told once, with its input.
-    std::panic::set_hook(Box::new(|_| {}));
+    // Making the input smaller panics again and again; the first one tells where.
+    let told = std::sync::Once::new();
+    std::panic::set_hook(Box::new(move |panic| told.call_once(|| println!("  {panic}"))));
     let state = std::fs::File::options().write(true).open(state).expect("the state is there");
-    let target = parsers::all().into_iter().find(|t| t.name == name).expect("a parser's name");
+    let target =
+        parsers::all(&kept()).into_iter().find(|t| t.name == name).expect("a parser's name");
     let failure = parsers::run_told(&target, 0..u64::MAX, &mut |number| {
         state.write_all_at(&number.to_le_bytes(), 0).expect("the state can be written");
     });

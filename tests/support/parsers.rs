@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use reprise_media::fuzz::Input;
@@ -49,10 +50,9 @@ const PLAYLISTS: [&str; 3] = [
     "#EXTM3U\r\n#EXTINF:4.0,\r\n#EXT-X-KEY:METHOD=NONE\r\na.ts\r\n#EXT-X-GAP\r\n#EXTINF:4,\r\nb.ts\r\n",
 ];
 
-/// Every parser of ours, with its seeds.
-pub fn all() -> Vec<Target> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let media = seeds::make(folder.path());
+/// Every parser of ours, with its seeds, which are made in `folder`.
+pub fn all(folder: &Path) -> Vec<Target> {
+    let media = seeds::make(folder);
     let named = |part: &str, shape: Shape| -> Vec<Seed> {
         media.iter().filter(|s| s.shape == shape && s.name.contains(part)).cloned().collect()
     };

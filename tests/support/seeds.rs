@@ -53,10 +53,14 @@ const RECIPES: [(&str, Shape, &str); 10] = [
     ("video.h264", Shape::AnnexB, "-c:v libx264 -bf 2 -an -f h264"),
 ];
 
-/// Makes them all: 1.6 s of 160x284 with a tone, the same bytes with the same `ffmpeg`.
+/// Makes those that are not in `folder` yet: 1.6 s of 160x284 with a tone, the same bytes with the
+/// same `ffmpeg`.
 pub fn make(folder: &Path) -> Vec<Seed> {
     let made = RECIPES.iter().map(|&(name, shape, recipe)| {
         let path = folder.join(name);
+        if let Ok(bytes) = std::fs::read(&path) {
+            return Seed { name, shape, bytes };
+        }
         let mut arguments: Vec<&str> =
             "-v error -f lavfi -i testsrc2=size=160x284:rate=25:duration=1.6 \
              -f lavfi -i sine=frequency=440:sample_rate=48000:duration=1.6"

@@ -23,6 +23,9 @@ pub fn faststart(bytes: &[u8]) -> Result<Vec<u8>> {
     if moov.start < mdat.start {
         return Ok(bytes.to_vec());
     }
+    if moov.start < ftyp.end {
+        return Err(broken("its type does not come first"));
+    }
     let mut index = bytes[moov.start..moov.end].to_vec();
     let shift = index.len() as u64;
     shift_offsets(&mut index, moov.content - moov.start, shift)?;
@@ -115,5 +118,7 @@ mod tests {
         let moved = u32::from_be_bytes(out[at + 12..at + 16].try_into().unwrap()) as usize;
         assert_eq!(&out[moved..moved + 6], b"SAMPLE");
         assert!(faststart(&file[..file.len() - 1]).is_err());
+        let type_last = [atom(b"mdat", b""), atom(b"moov", b""), atom(b"ftyp", b"isom")].concat();
+        assert!(faststart(&type_last).is_err());
     }
 }

@@ -61,11 +61,21 @@ impl ByteSource for FileSource {
         };
         // A link may lead out of the folder however plain its name is.
         let folder = folder.canonicalize()?;
-        let path = folder.join(relative).canonicalize()?;
+        // A name that can lead nowhere is the naming file's fault, not the disk's.
+        let path =
+            folder.join(relative).canonicalize().map_err(|error| match error.raw_os_error() {
+                Some(libc::ENAMETOOLONG | libc::ELOOP) => refused("is no name that leads anywhere"),
+                Some(libc::ENOTDIR) => io::Error::new(io::ErrorKind::NotFound, error),
+                _ => error,
+            })?;
         if !path.starts_with(&folder) {
             return Err(refused("is a link to something that does not lie below"));
         }
-        let opened = Self::open(&path).map_err(|error| io::Error::other(error.to_string()))?;
+        let opened = Self::open(&path).map_err(|error| match error.kind {
+            Kind::Usage => refused("is no file"),
+            Kind::Missing => io::Error::new(io::ErrorKind::NotFound, error.to_string()),
+            _ => io::Error::other(error.to_string()),
+        })?;
         Ok(opened)
     }
 }

@@ -49,6 +49,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "index-ts", input: Input::MpegTs, run: index },
     Target { name: "index-mkv", input: Input::Matroska, run: index },
     Target { name: "flv-tag", input: Input::Flv, run: flv_tag },
+    Target { name: "playlist", input: Input::Playlist, run: crate::index::hls::exercise_playlist },
+    Target { name: "index-hls", input: Input::Playlist, run: |b| index_of("fuzz.m3u8", b) },
     Target { name: "h264", input: Input::H264, run: h264 },
     Target { name: "h264-avcc", input: Input::H264, run: |b| drop(h264::described(b)) },
     Target { name: "child", input: Input::Message, run: |mut b| drop(from_child(&mut b)) },
@@ -56,7 +58,11 @@ pub const TARGETS: &[Target] = &[
 
 /// Opens a recording by its container's index and looks for its beginning and three windows.
 fn index(bytes: &[u8]) {
-    let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new("fuzz", bytes));
+    index_of("fuzz", bytes);
+}
+
+fn index_of(name: &str, bytes: &[u8]) {
+    let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new(name, bytes));
     let Ok(Some(index)) = Index::open(&source) else { return };
     let Ok(locate) = index.locate() else { return };
     crate::index::exercise(&source, locate);

@@ -60,6 +60,10 @@ pub fn cases(lures: &Lures, seeds: &Seeds) -> Vec<Case> {
         one("segment-is-a-folder.m3u8", "folder").link("folder", &lures.outside),
         one("segment-is-a-link.m3u8", "link.ts").link("link.ts", lures.outside.join("canary.ts")),
         one("segment-behind-a-link.m3u8", "folder/canary.ts").link("folder", &lures.outside),
+        one("segment-is-its-own-folder.m3u8", "own").link("own", "."),
+        one("segment-is-a-circle.m3u8", "circle.ts").link("circle.ts", "circle.ts"),
+        one("segment-of-a-long-name.m3u8", &format!("{}.ts", "a".repeat(300))),
+        one("segment-below-a-file.m3u8", "segment-below-a-file.m3u8/a.ts"),
         one("segment-is-endless.m3u8", "zero.ts").link("zero.ts", "/dev/zero"),
     ];
     let own = |name: &str, lines: &[&str]| {

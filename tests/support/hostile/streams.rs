@@ -194,17 +194,17 @@ pub fn cases(lures: &Lures, seeds: &Seeds) -> Vec<Case> {
         Case::new("bomb.ts.gz", gzip(&vec![0x47; 64 << 20])),
         Case::new("link-to-zero.ts", Vec::new()),
         Case::new("link-outside-to-folder.mp4", Vec::new()),
-        Case::new("gigabyte-of-nothing.flv", Vec::new()),
-        Case::new("gigabyte-of-nothing.ts", Vec::new()),
+        Case::new("much-of-nothing.flv", Vec::new()),
+        Case::new("much-of-nothing.ts", Vec::new()),
     ];
     for case in &mut cases {
         match case.name.as_str() {
             "link-to-zero.ts" => case.bytes = Bytes::Link("/dev/zero".into()),
             "link-outside-to-folder.mp4" => case.bytes = Bytes::Link("/proc/self".into()),
-            "gigabyte-of-nothing.flv" => case.bytes = Bytes::Sparse(flv(&[]), 1 << 30),
-            "gigabyte-of-nothing.ts" => {
+            "much-of-nothing.flv" => case.bytes = Bytes::Sparse(flv(&[]), 128 << 20),
+            "much-of-nothing.ts" => {
                 let start = seeds.ts.get(..seeds.ts.len() / 2).unwrap_or_default();
-                case.bytes = Bytes::Sparse(start.to_vec(), 1 << 30);
+                case.bytes = Bytes::Sparse(start.to_vec(), 128 << 20);
             }
             _ => {}
         }

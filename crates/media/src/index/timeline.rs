@@ -339,7 +339,7 @@ fn tail(reader: &Reader<'_>, head: &Stretch) -> Result<Vec<Mark>> {
     let mut step = LOOK * 2;
     loop {
         let pictures = stretch.marks.iter().filter(|mark| mark.track == Track::Picture).count();
-        let walked = length - stretch.start;
+        let walked = length.saturating_sub(stretch.start);
         // Some pictures, to measure their distance; or much sound without any.
         let enough = pictures >= 6
             || (stretch.marks.len() >= 6 && (!has_pictures || walked >= TAIL_MAX / 8));
