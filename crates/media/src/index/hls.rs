@@ -498,6 +498,20 @@ impl Locate for Hls {
     }
 }
 
+/// Whether a source is a playlist: by its first line, and by its name (`.m3u8`, `.m3u`), so that a
+/// file of another kind cannot name others.
+///
+/// # Errors
+/// `Io` where the source fails.
+pub fn is_playlist(source: &Arc<dyn ByteSource>) -> Result<bool> {
+    let name = source.name().split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    if !name.ends_with(".m3u8") && !name.ends_with(".m3u") {
+        return Ok(false);
+    }
+    let begin = read_up_to(source.as_ref(), 0, 10)?;
+    Ok(begin.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&begin).starts_with(b"#EXTM3U"))
+}
+
 /// Reads a playlist, for fuzzing too: nothing is opened.
 pub fn exercise_playlist(text: &[u8]) {
     let _ = parse(text);
