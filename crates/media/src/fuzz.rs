@@ -6,7 +6,7 @@ use reprise_model::ByteSource;
 use reprise_model::bytes::MemorySource;
 
 use crate::h264;
-use crate::index::Index;
+use crate::index::{self, Index};
 use crate::remote::wire::{self, FromChild};
 
 /// A parser.
@@ -43,33 +43,29 @@ pub enum Input {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target { name: "faststart", input: Input::Mp4, run: |b| drop(crate::faststart::faststart(b)) },
-    Target { name: "index-flv", input: Input::Flv, run: index },
-    Target { name: "index-mp4", input: Input::Mp4, run: index },
-    Target { name: "index-fragments", input: Input::FragmentedMp4, run: index },
-    Target { name: "index-ts", input: Input::MpegTs, run: index },
-    Target { name: "index-mkv", input: Input::Matroska, run: index },
+    Target { name: "flv", input: Input::Flv, run: index::flv::answers },
+    Target { name: "mp4", input: Input::Mp4, run: index::mp4::exercise },
+    Target { name: "fragments", input: Input::Mp4, run: index::fragments::exercise },
+    Target { name: "ts", input: Input::MpegTs, run: index::ts::answers },
+    Target { name: "mkv", input: Input::Matroska, run: index::matroska::exercise },
     Target { name: "flv-tag", input: Input::Flv, run: flv_tag },
-    Target { name: "playlist", input: Input::Playlist, run: crate::index::hls::exercise_playlist },
-    Target { name: "index-hls", input: Input::Playlist, run: |b| index_of("fuzz.m3u8", b) },
+    Target { name: "playlist", input: Input::Playlist, run: index::hls::exercise_playlist },
+    Target { name: "hls", input: Input::Playlist, run: hls },
     Target { name: "h264", input: Input::H264, run: h264 },
     Target { name: "h264-avcc", input: Input::H264, run: |b| drop(h264::described(b)) },
     Target { name: "child", input: Input::Message, run: |mut b| drop(from_child(&mut b)) },
 ];
 
-/// Opens a recording by its container's index and looks for its beginning and three windows.
-fn index(bytes: &[u8]) {
-    index_of("fuzz", bytes);
-}
-
-fn index_of(name: &str, bytes: &[u8]) {
-    let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new(name, bytes));
-    let Ok(Some(index)) = Index::open(&source) else { return };
-    let Ok(locate) = index.locate() else { return };
-    crate::index::exercise(&source, locate);
+/// Opens a playlist that nothing lies beside, and looks for its beginning and three windows.
+fn hls(bytes: &[u8]) {
+    let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new("fuzz.m3u8", bytes));
+    let Ok(Some(opened)) = Index::open(&source) else { return };
+    let Ok(locate) = opened.locate() else { return };
+    index::exercise(&source, locate);
 }
 
 fn flv_tag(bytes: &[u8]) {
-    let _ = crate::index::flv::parse(bytes);
+    let _ = index::flv::parse(bytes);
 }
 
 /// Every unit as whatever it might be.
