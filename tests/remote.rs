@@ -156,6 +156,7 @@ fn little_is_read_of_a_long_recording() {
             sent.requests,
             reading::limit(own)
         );
+        reading::assert_little(name, sent.bytes, own);
         assert_eq!(clips(&out).len(), windows.len());
     }
 }
