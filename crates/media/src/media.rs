@@ -1,7 +1,7 @@
 //! What a recording is, and where its windows lie: what everything else is told of it.
 
 use reprise_model::outcome::Fault;
-use reprise_model::{Error, Kind, MediaDuration, MediaTime, Result, Span};
+use reprise_model::{Error, Kind, MediaDuration, MediaTime, Result, Span, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::index::Index;
@@ -42,6 +42,10 @@ pub struct MediaInfo {
     /// Whether all packets were read. Else the counts and the longest distance of key pictures are
     /// those of its beginning, and the faults those of its beginning and of its clock.
     pub counted: bool,
+    /// The world's clock at its first picture, where a playlist says it.
+    pub started_at: Option<WallTime>,
+    /// Whether nothing will follow; false of a playlist without `EXT-X-ENDLIST`.
+    pub ended: bool,
 }
 
 /// The pictures of a recording.

@@ -55,6 +55,14 @@ pub fn probe(source: Arc<dyn ByteSource>) -> Result<Media> {
         let at = info.time_of_file(at);
         info.faults.push(jump(Span::new(at, at), step));
     }
+    let account = index.account();
+    for (at, length) in account.gaps {
+        let at = info.time_of_file(at);
+        let detail = format!("the playlist has nothing for {:.2} s", length.seconds());
+        info.faults.push(Fault { kind: FaultKind::Gap, span: Span::new(at, at + length), detail });
+    }
+    info.started_at = account.wall.map(|(at, wall)| wall.plus(info.zero - at));
+    info.ended = account.ended;
     info.faults.sort_by_key(|fault| (fault.span, fault.kind));
     media.index = index;
     Ok(media)
@@ -121,6 +129,8 @@ impl Opened {
             duration: MediaDuration::ZERO,
             faults: Vec::new(),
             counted: true,
+            started_at: None,
+            ended: true,
         };
         if let Some(index) = video.filter(|_| !packets.pictures.is_empty()) {
             let described = describe_video(&self.input.stream(index)?, &packets);

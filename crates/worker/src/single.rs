@@ -85,11 +85,10 @@ pub async fn cut(request: CutRequest, options: RunOptions) -> Result<Vec<Result<
     Ok(made)
 }
 
-fn cut_one(
-    file: &OpenRecording,
-    span: Span,
-    options: &RunOptions,
-) -> Result<(Clip, Arc<[u8]>, Option<Vec<u8>>)> {
+/// A clip's metadata, its file and its cover.
+type Made = (Clip, Arc<[u8]>, Option<Vec<u8>>);
+
+fn cut_one(file: &OpenRecording, span: Span, options: &RunOptions) -> Result<Made> {
     let request = WindowRequest {
         media: &file.media,
         moment: span,

@@ -82,6 +82,12 @@ fn say(document: &Document) {
         info.duration,
         info.zero.clock()
     ));
+    if let Some(started_at) = info.started_at {
+        output::say(&format!("its playlist says that it started at {started_at}"));
+    }
+    if !info.ended {
+        output::say("its playlist does not say that it is over; this is what there is of it");
+    }
     if let Some(video) = &info.video {
         output::say(&format!(
             "stream {}: {} {}x{} upright (stored {}x{}, {:?}), {:.3} pictures a second, {} pictures, \

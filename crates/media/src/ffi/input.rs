@@ -152,11 +152,6 @@ impl Input {
         Ok(Self { context, io, name, format })
     }
 
-    /// What messages call the recording.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The container.
     pub fn format(&self) -> &'static str {
         self.format

@@ -299,7 +299,6 @@ pub(super) struct Builder<'a> {
     pub line: &'a Timeline,
     excerpt: Excerpt,
     shifts: Vec<(u64, MediaDuration)>,
-    near: Option<i64>,
 }
 
 impl<'a> Builder<'a> {
@@ -307,7 +306,7 @@ impl<'a> Builder<'a> {
     pub fn new(reader: &'a Reader<'a>, line: &'a Timeline, own: Vec<u8>) -> Self {
         let mut excerpt = Excerpt::new(reader.source.name());
         excerpt.push_bytes(own);
-        Self { reader, line, excerpt, shifts: Vec::new(), near: None }
+        Self { reader, line, excerpt, shifts: Vec::new() }
     }
 
     fn shift(&mut self, piece: Piece) {

@@ -53,7 +53,7 @@ mod ts_tables;
 
 use std::sync::Arc;
 
-use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result};
+use reprise_model::{ByteSource, Error, Kind, MediaDuration, MediaTime, Result, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::excerpt::Excerpt;
@@ -95,6 +95,19 @@ impl Index {
         Ok(matroska::Matroska::open(source)?.map(Self::Matroska))
     }
 
+    /// What a playlist says of the recording besides: stretches that are missing on the file clock,
+    /// the world's clock at a time of the file clock, and whether nothing will follow.
+    pub fn account(&self) -> Account {
+        match self {
+            Self::Hls(hls) => Account {
+                gaps: hls.gaps(),
+                wall: hls.wall_times().first().copied(),
+                ended: hls.is_ended(),
+            },
+            _ => Account { gaps: Vec::new(), wall: None, ended: true },
+        }
+    }
+
     /// What answers for the container.
     pub fn locate(&self) -> Result<&dyn Locate> {
         match self {
@@ -107,6 +120,13 @@ impl Index {
             Self::Matroska(index) => Ok(index),
         }
     }
+}
+
+/// See [`Index::account`].
+pub(crate) struct Account {
+    pub gaps: Vec<(MediaTime, MediaDuration)>,
+    pub wall: Option<(MediaTime, WallTime)>,
+    pub ended: bool,
 }
 
 /// The bytes that hold a window.
