@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::Result;
 use crate::compare::{add, side};
 use crate::jobs::Jobs;
+use crate::reading;
 use crate::recording::{Window, probe};
 use crate::report::{Comparison, Side};
 
@@ -47,7 +48,9 @@ pub fn compare(jobs: &Jobs, windows: &[Window], pairs: u32) -> Result<(Compariso
         ratios: vec![(1, 0), (2, 0)],
         decode: None,
     };
-    Ok((comparison, String::new()))
+    let (two_hours, spread_out) = &sources[1];
+    let read = reading::section(jobs, two_hours, spread_out)?;
+    Ok((comparison, read))
 }
 
 /// The recording so many times in a row.

@@ -7,6 +7,7 @@ mod log_speed;
 mod long;
 mod machine;
 mod measure;
+mod reading;
 mod recording;
 mod report;
 
