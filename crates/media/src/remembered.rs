@@ -24,8 +24,8 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Around `source`, for as long as one job lasts.
-    pub fn new(source: Arc<dyn ByteSource>) -> Arc<dyn ByteSource> {
+    /// One around `source`, for as long as one job lasts.
+    pub fn around(source: Arc<dyn ByteSource>) -> Arc<dyn ByteSource> {
         Self::sharing(source, Arc::default())
     }
 
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn every_byte_is_read_once() {
         let counted = Arc::new(Counting(AtomicU64::new(0)));
-        let source = Remembered::new(counted.clone());
+        let source = Remembered::around(counted.clone());
         let whole = |from: usize, to: usize| {
             let mut at = from;
             let mut buffer = [0u8; 70];

@@ -122,7 +122,7 @@ pub fn run_window(
 ) -> Result<WindowOutcome> {
     release_memory();
     // The look, the plan of what is copied, and the encoder go through the same bytes.
-    let source = Remembered::new(source);
+    let source = Remembered::around(source);
     let (span, mut notes, seen) = if request.exact {
         (request.moment, Vec::new(), None)
     } else {
