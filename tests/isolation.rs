@@ -214,7 +214,7 @@ fn walls_change_no_byte() {
     let live = live::folder();
     for name in ["live.ts", "live.mp4"] {
         for isolation in ["on", "off"] {
-            let out = folder.path().join(isolation);
+            let out = folder.path().join(isolation).join(name);
             let recording = live.join(name);
             reprise([
                 "cut",

@@ -78,12 +78,18 @@ fn threads() -> usize {
 fn mutated(count: u64) -> usize {
     let begun = Instant::now();
     let mut done = 0;
-    let report = mutants::run(0..count, threads(), &mut |_| {
+    let mut report = mutants::run(0..count, threads(), &mut |_| {
         done += 1;
         if done % 500 == 0 {
             println!("mutated recordings: {done} of {count}");
         }
     });
+    if report.made + report.refused + report.contained() != count {
+        report.failures.push("some were not counted".to_owned());
+    }
+    if report.made == 0 || report.refused == 0 {
+        report.failures.push("the changes are too weak or too strong to try anything".to_owned());
+    }
     println!(
         "mutated recordings: {count} tried in {:.0} s: {} answered, {} refused; children ended: {} \
          crashed, {} hung, {} took too much memory; {} failures",
