@@ -10,7 +10,7 @@
 set -eu
 
 VIDEO=${VIDEO:-"-c:v libx264 -threads:v 1 -g:v 60 -crf:v 21 -preset:v veryfast -profile:v high"}
-AUDIO=${AUDIO:-"-c:a aac -b:a 160000"}
+AUDIO=${AUDIO:-"-c:a aac -b:a 160000 -aac_coder:a fast"}
 
 # A pass over the file $1 that measures and writes no media; its words go to the file $2.
 pass() {
