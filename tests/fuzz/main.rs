@@ -91,8 +91,8 @@ fn mutated(count: u64) -> usize {
         report.failures.push("the changes are too weak or too strong to try anything".to_owned());
     }
     println!(
-        "mutated recordings: {count} tried in {:.0} s: {} answered, {} refused; children ended: {} \
-         crashed, {} hung, {} took too much memory; {} failures",
+        "mutated recordings: {count} tried in {:.0} s: {} answered, {} refused; children: {} \
+         crashed, {} hung, {} wanted too much memory; {} failures",
         begun.elapsed().as_secs_f64(),
         report.made,
         report.refused,
