@@ -35,28 +35,34 @@ pub fn smart(jobs: &Jobs, windows: &[Window], pairs: u32) -> Result<Comparison> 
     })
 }
 
-/// Clips at given times that are encoded from the first picture to the last.
+/// Clips at given times that are encoded from the first picture to the last; the script and the
+/// plain decode are those of `smart`, which were measured just before.
 ///
 /// # Errors
 /// Where a side fails.
-pub fn encoded(jobs: &Jobs, windows: &[Window], pairs: u32) -> Result<Comparison> {
+pub fn encoded(
+    jobs: &Jobs,
+    windows: &[Window],
+    pairs: u32,
+    smart: &Comparison,
+) -> Result<Comparison> {
     let profile = jobs.encoding_profile()?;
     let options = ["--profile", profile.as_str()];
-    let names = ["`reprise cut --jobs 1`, all encoded", "plain ffmpeg", "script", "D1"];
+    let names = ["`reprise cut --jobs 1`, all encoded", "plain ffmpeg"];
     let mut sides: Vec<Side> = names.into_iter().map(side).collect();
+    sides.extend(smart.sides.iter().skip(3).take(2).cloned());
     let live = &jobs.recording.live;
     for pair in 1..=pairs {
         add(&mut sides[0], pair, || jobs.cut_of(live, windows, Some(1), &options))?;
         add(&mut sides[1], pair, || jobs.plain(windows))?;
-        add(&mut sides[2], pair, || jobs.script(windows))?;
-        add(&mut sides[3], pair, || jobs.decode(windows))?;
     }
     let clips_s = windows.iter().map(|window| window.length_s).sum();
     Ok(Comparison {
         title: format!("{} clips at given times, encoded", windows.len()),
         about:
             "The same clips with `smart_cut = false` in the profile: what a source gets that does \
-                not comply. Plain ffmpeg cuts with the same encoder settings and checks nothing."
+                not comply. Plain ffmpeg cuts with the same encoder settings and checks nothing. The script and D1 are those \
+                measured just before."
                 .to_owned(),
         clips_s,
         sides,

@@ -31,6 +31,7 @@ pub struct Jobs {
 }
 
 /// One run of a job.
+#[derive(Clone)]
 pub struct Run {
     /// What it used.
     pub usage: Usage,

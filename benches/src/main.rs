@@ -32,7 +32,7 @@ Build the command first: cargo build --release -p reprise-cli
 
   --quick         one pair, no warm-up
   --pairs N       how often each side runs (default 3, after one warm-up)
-  --job NAME      only this job: cut, run or long
+  --job NAME      only this job: cut, run or long; may be given again
   --clips N       only the first N of the ten windows, to try the bench itself
   --reprise FILE  the command (default: beside this program)
   --results FILE  where the page goes (default: benches/RESULTS.md)
@@ -79,7 +79,8 @@ fn ended(outcome: Result<()>) -> ExitCode {
 struct Options {
     pairs: u32,
     warm_up: bool,
-    job: Option<String>,
+    /// Only these; all where it is empty.
+    jobs: Vec<String>,
     clips: usize,
     reprise: Option<PathBuf>,
     results: Option<PathBuf>,
@@ -87,7 +88,7 @@ struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { pairs: 3, warm_up: true, job: None, clips: 10, reprise: None, results: None }
+        Self { pairs: 3, warm_up: true, jobs: Vec::new(), clips: 10, reprise: None, results: None }
     }
 }
 
@@ -101,7 +102,7 @@ impl Options {
                 "--quick" => (options.pairs, options.warm_up) = (1, false),
                 "--pairs" => options.pairs = value()?.parse()?,
                 "--clips" => options.clips = value()?.parse()?,
-                "--job" => options.job = Some(value()?),
+                "--job" => options.jobs.push(value()?),
                 "--reprise" => options.reprise = Some(value()?.into()),
                 "--results" => options.results = Some(value()?.into()),
                 "-h" | "--help" => return Ok(None),
@@ -111,14 +112,14 @@ impl Options {
         if options.pairs == 0 || options.clips == 0 {
             return Err("--pairs and --clips must be 1 or more".into());
         }
-        match options.job.as_deref() {
-            None | Some("cut" | "run" | "long") => Ok(Some(options)),
+        match options.jobs.iter().find(|job| !["cut", "run", "long"].contains(&job.as_str())) {
+            None => Ok(Some(options)),
             Some(job) => Err(format!("`{job}` is no job; there are cut, run and long").into()),
         }
     }
 
     fn wants(&self, job: &str) -> bool {
-        self.job.as_deref().is_none_or(|only| only == job)
+        self.jobs.is_empty() || self.jobs.iter().any(|only| only == job)
     }
 }
 
@@ -167,15 +168,17 @@ fn bench(options: &Options) -> Result<()> {
     }
     let mut comparisons = Vec::new();
     if options.wants("cut") {
-        comparisons.push(compare::smart(&jobs, windows, options.pairs)?);
-        comparisons.push(compare::encoded(&jobs, windows, options.pairs)?);
+        let smart = compare::smart(&jobs, windows, options.pairs)?;
+        let encoded = compare::encoded(&jobs, windows, options.pairs, &smart)?;
+        comparisons.extend([smart, encoded]);
     }
     if options.wants("run") {
         comparisons.push(compare::run(&jobs, options.pairs)?);
     }
     let mut more = Vec::new();
     if options.wants("long") {
-        let (comparison, read) = long::compare(&jobs, windows, options.pairs.max(5))?;
+        let (comparison, read) =
+            long::compare(&jobs, windows, if options.warm_up { options.pairs.max(5) } else { 1 })?;
         comparisons.push(comparison);
         more.push(read);
     }
@@ -204,9 +207,7 @@ fn reproduce(options: &Options) -> String {
     } else if options.pairs != plain.pairs {
         words.push(format!("--pairs {}", options.pairs));
     }
-    if let Some(job) = &options.job {
-        words.push(format!("--job {job}"));
-    }
+    words.extend(options.jobs.iter().map(|job| format!("--job {job}")));
     if options.clips != plain.clips {
         words.push(format!("--clips {}", options.clips));
     }

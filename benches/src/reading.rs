@@ -32,8 +32,8 @@ struct Source {
 pub fn section(jobs: &Jobs, flv: &Path, windows: &[Window]) -> Result<String> {
     let root = jobs.work.join("read");
     let folder = root.join("lives");
-    let s3 = S3Server::start(&root);
     std::fs::create_dir_all(&folder)?;
+    let s3 = S3Server::start(&root);
     let mut text = String::from(
         "\n## What is read of two hours\n\n\
          `reprise cut --jobs 1` of the same ten windows, once from a file (as it tells itself) and once from S3 (as the \

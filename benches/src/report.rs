@@ -23,6 +23,7 @@ pub struct Comparison {
 }
 
 /// One way of doing a job.
+#[derive(Clone)]
 pub struct Side {
     /// Its name.
     pub name: String,
