@@ -4,10 +4,13 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO := demo
 
-# What a fresh Debian 12 lacks: a C compiler and libclang (bindings), FFmpeg's libraries, and for
+# What a fresh Debian 12 lacks: a C compiler and libclang (bindings), the libraries of FFmpeg, OpenCV
+# and Tesseract (with the languages of the phrase lists), and for
 # the made LIVE and the tests the ffmpeg command, a speech synthesiser, a font and a browser.
-PACKAGES := build-essential pkg-config clang libclang-dev \
+PACKAGES := build-essential cmake pkg-config clang libclang-dev \
 	libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev \
+	libopencv-dev opencv-data libtesseract-dev \
+	tesseract-ocr tesseract-ocr-eng tesseract-ocr-ind tesseract-ocr-vie tesseract-ocr-tha \
 	ffmpeg espeak-ng fonts-dejavu-core chromium \
 	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reprise_checks::Policy;
+use reprise_checks::{LookFor, NoAdviser, Policy};
 use reprise_media::remote::{Misbehaviour, Program};
 use reprise_media::{FileSource, Media, sandbox};
 use reprise_model::{ByteSource, Error, Kind, MediaTime, Result, Span};
@@ -48,12 +48,13 @@ fn window(
         moment: Span::from_seconds(start_s, start_s + 0.5),
         exact: true,
         avoid: &[],
+        look_for: &LookFor::default(),
         policy: &Policy::default(),
         trim: &TrimSettings::default(),
         encode: &Profile::built_in().unwrap().settings,
         verify: Verify::default(),
     };
-    match workers.run_window(Arc::clone(source), &request)? {
+    match workers.run_window(Arc::clone(source), &request, &NoAdviser)? {
         WindowOutcome::Clip(clip) => Ok(clip.mp4.to_vec()),
         WindowOutcome::Nothing(refusal) => panic!("{}", refusal.detail),
     }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reprise_checks::{LookFor, NoAdviser};
 use reprise_media::probe;
 use reprise_model::bytes::MemorySource;
 use reprise_tests::command::{Output, reprise};
@@ -184,7 +185,12 @@ fn mutated_files_are_answered() {
         arguments.push(clip.to_str().unwrap());
         readback::run("ffmpeg", &arguments);
         let bytes = std::fs::read(&clip).unwrap();
-        let whole = decode_clip(Arc::new(MemorySource::new(name, bytes.clone()))).unwrap();
+        let whole = decode_clip(
+            Arc::new(MemorySource::new(name, bytes.clone())),
+            &LookFor::faults(),
+            &NoAdviser,
+        )
+        .unwrap();
         assert!(whole.info.duration.seconds() > 1.8, "{name}");
         clips.push((name, bytes));
     }
@@ -203,7 +209,9 @@ fn mutated_files_are_answered() {
             bytes.truncate(dice.below(bytes.len()));
         }
         let source = Arc::new(MemorySource::new(*name, bytes));
-        match probe(source.clone()).and_then(|_| decode_clip(source)) {
+        match probe(source.clone())
+            .and_then(|_| decode_clip(source, &LookFor::faults(), &NoAdviser))
+        {
             Ok(_) => sound += 1,
             Err(error) => {
                 assert_eq!(error.kind.exit_code(), 65, "copy {index} of {name}: {error}");

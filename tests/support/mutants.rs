@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use reprise_checks::Policy;
+use reprise_checks::{LookFor, NoAdviser, Policy};
 use reprise_media::remote::Program;
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, Error, Kind, Result, Span};
@@ -145,12 +145,13 @@ fn one(
         moment: Span::from_seconds(0.3, 0.8),
         exact: number.is_multiple_of(2),
         avoid: &[],
+        look_for: &LookFor::default(),
         policy: &Policy::default(),
         trim: &TrimSettings::default(),
         encode: &profile.settings,
         verify: Verify::default(),
     };
-    match workers.run_window(source, &request)? {
+    match workers.run_window(source, &request, &NoAdviser)? {
         WindowOutcome::Clip(clip) if clip.mp4.is_empty() => {
             Err(Error::new(Kind::Bug, "a clip without a byte"))
         }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 
-use reprise_checks::{Evidence, EvidenceCollector, Policy};
+use reprise_checks::{Evidence, EvidenceCollector, LookFor, NoAdviser, Policy};
 use reprise_media::view::{Observer, PictureView, SoundView};
 use reprise_media::{FileSource, WindowOptions, look, probe};
 use reprise_model::{MediaDuration, MediaTime, Span};
@@ -55,14 +55,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let from = arguments.get(1).and_then(|t| MediaTime::parse_clock(t)).unwrap_or_default();
     let to = arguments.get(2).and_then(|t| MediaTime::parse_clock(t));
     let span = Span::new(from, to.unwrap_or(MediaTime::ZERO + info.duration));
-    let mut timed = Timed { collector: EvidenceCollector::new(), pictures: 0.0, sound: 0.0 };
+    let mut timed =
+        Timed { collector: EvidenceCollector::new(&LookFor::default()), pictures: 0.0, sound: 0.0 };
     let options = WindowOptions { span, size: None, threads: 1 };
     look(source.clone(), &media, &options, &mut Nothing)?;
     let decoding = cpu_s();
     look(source, &media, &options, &mut timed)?;
     let whole = cpu_s() - decoding;
     let finish = cpu_s();
-    let evidence = timed.collector.finish();
+    let evidence = timed.collector.finish(&NoAdviser)?;
     let minutes = span.seconds() / 60.0;
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -127,6 +128,7 @@ fn report(evidence: &Evidence, out: &mut impl Write) -> Result<(), Box<dyn Error
         evidence,
         source: None,
         session: None,
+        phrases: &reprise_checks::Phrases::default(),
     };
     for verdict in reprise_checks::check(&facts, &policy) {
         if verdict.verdict != reprise_model::Outcome::Unknown {

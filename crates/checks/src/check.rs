@@ -7,6 +7,7 @@ use reprise_model::session::Product;
 use reprise_model::{Grade, MediaDuration, Outcome, RuleId, Span, Tier, Verdict, WallTime};
 
 use crate::evidence::Evidence;
+use crate::phrases::Phrases;
 use crate::policy::Policy;
 use crate::rules;
 
@@ -29,6 +30,8 @@ pub struct ClipFacts<'a> {
     pub source: Option<SourceFacts<'a>>,
     /// The session it belongs to, where known.
     pub session: Option<SessionFacts<'a>>,
+    /// What hosts say, per language.
+    pub phrases: &'a Phrases,
 }
 
 /// The recording that a clip was cut from.
@@ -63,6 +66,10 @@ pub struct SessionFacts<'a> {
     pub events: &'a [Event],
     /// How often each product was ordered or opened.
     pub product_uses: &'a BTreeMap<String, u64>,
+    /// Languages of the market, BCP 47; empty where none are named.
+    pub languages: &'a [String],
+    /// The seller's own brands.
+    pub brands: &'a [String],
     /// The session's products; empty where none are listed.
     pub products: &'a [Product],
     /// Ids of the products that the clip is linked to.

@@ -2,13 +2,20 @@
 //! asked of it; all times are on the time line of whoever decoded.
 
 use reprise_media::view::{Observer, PictureView, SoundView};
-use reprise_model::{MediaDuration, MediaTime, Span};
+use reprise_model::{MediaDuration, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
+use crate::clarity::{ClarityCollector, ClarityEvidence};
+use crate::codes::{CodeCollector, CodeEvidence};
+use crate::look_for::{Adviser, LookFor};
+use crate::marks::{MarkCollector, MarkEvidence};
+use crate::people::{PeopleCollector, PeopleEvidence};
 use crate::picture::{PictureCollector, PictureEvidence};
 use crate::policy::Policy;
+use crate::products::{ProductCollector, ProductEvidence};
 use crate::sound::{SoundCollector, SoundEvidence};
 use crate::speech::{Pause, SpeechToNoise};
+use crate::transcript::Transcript;
 
 /// Figures of a decoded stretch. About 3.4 MB as JSON for 70 s, most of it the waveform.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,42 +23,98 @@ use crate::speech::{Pause, SpeechToNoise};
 pub struct Evidence {
     /// Of the pictures.
     pub pictures: PictureEvidence,
+    /// How they look.
+    pub clarity: ClarityEvidence,
+    /// 2-D codes.
+    pub codes: CodeEvidence,
+    /// Overlays, text and logos.
+    pub marks: MarkEvidence,
+    /// The session's products.
+    pub products: ProductEvidence,
+    /// The host.
+    pub people: PeopleEvidence,
     /// Of the sound; without blocks where there is none.
     pub sound: SoundEvidence,
+    /// What is said; `None` where nobody could be asked.
+    pub transcript: Option<Transcript>,
 }
 
 /// Makes [`Evidence`] from what a decoder shows it.
 ///
 /// ```
-/// use reprise_checks::{EvidenceCollector, Policy};
+/// use reprise_checks::{EvidenceCollector, LookFor, NoAdviser, Policy};
 /// use reprise_media::view::Observer;
 ///
-/// let mut collector = EvidenceCollector::default();
+/// let mut collector = EvidenceCollector::new(&LookFor::default());
 /// // decoder.run(&mut [&mut collector])
-/// let evidence = collector.finish();
+/// let evidence = collector.finish(&NoAdviser)?;
 /// assert!(evidence.freezes(&Policy::default()).is_empty());
+/// # Ok::<(), reprise_model::Error>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EvidenceCollector {
     pictures: PictureCollector,
+    more: Option<More>,
     sound: SoundCollector,
+}
+
+/// What is left out where only faults are looked for.
+#[derive(Debug)]
+struct More {
+    clarity: ClarityCollector,
+    codes: CodeCollector,
+    marks: MarkCollector,
+    products: ProductCollector,
+    people: PeopleCollector,
 }
 
 impl EvidenceCollector {
     /// One that has seen nothing.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(look_for: &LookFor) -> Self {
+        let more = (!look_for.faults_only).then(|| More {
+            clarity: ClarityCollector::new(look_for),
+            codes: CodeCollector::new(look_for),
+            marks: MarkCollector::new(look_for),
+            products: ProductCollector::new(look_for),
+            people: PeopleCollector::new(look_for),
+        });
+        Self { pictures: PictureCollector::default(), more, sound: SoundCollector::default() }
     }
 
-    /// What was found.
-    pub fn finish(self) -> Evidence {
-        Evidence { pictures: self.pictures.finish(), sound: self.sound.finish() }
+    /// What was found; words and the text of overlays come from the adviser.
+    ///
+    /// # Errors
+    /// As the adviser's.
+    pub fn finish(self, adviser: &dyn Adviser) -> Result<Evidence> {
+        let mut evidence = Evidence {
+            pictures: self.pictures.finish(),
+            sound: self.sound.finish(),
+            ..Evidence::default()
+        };
+        if let Some(more) = self.more {
+            evidence.clarity = more.clarity.finish();
+            evidence.codes = more.codes.finish();
+            evidence.marks = more.marks.finish(adviser)?;
+            evidence.products = more.products.finish();
+            evidence.people = more.people.finish();
+            if !evidence.sound.is_empty() {
+                evidence.transcript = adviser.transcribe(&evidence.sound)?;
+            }
+        }
+        Ok(evidence)
     }
 }
 
 impl Observer for EvidenceCollector {
     fn picture(&mut self, picture: &PictureView<'_>) {
         self.pictures.picture(picture);
+        if let Some(more) = &mut self.more {
+            more.clarity.picture(picture);
+            more.codes.picture(picture);
+            more.marks.picture(picture);
+            more.products.picture(picture);
+            more.people.picture(picture);
+        }
     }
     fn sound(&mut self, sound: &SoundView<'_>) {
         self.sound.sound(sound);
@@ -140,7 +203,13 @@ impl Evidence {
         };
         Self {
             pictures: PictureEvidence { samples, last_duration },
+            clarity: self.clarity.within(span),
+            codes: self.codes.within(span),
+            marks: self.marks.within(span),
+            products: self.products.within(span),
+            people: self.people.within(span),
             sound: self.sound.within(span),
+            transcript: self.transcript.as_ref().map(|all| all.within(span)),
         }
     }
 
@@ -153,6 +222,14 @@ impl Evidence {
         for gap in &mut self.sound.gaps {
             *gap = Span::new(gap.start + by, gap.end + by);
         }
-        self
+        Self {
+            clarity: self.clarity.shifted(by),
+            codes: self.codes.shifted(by),
+            marks: self.marks.shifted(by),
+            products: self.products.shifted(by),
+            people: self.people.shifted(by),
+            transcript: self.transcript.map(|all| all.shifted(by)),
+            ..self
+        }
     }
 }

@@ -8,27 +8,45 @@ mod align;
 mod base64;
 mod cadence;
 mod check;
+mod clarity;
+mod codes;
 mod dropout;
 mod evidence;
+mod look_for;
 mod loudness;
+mod marks;
+mod people;
+mod phrases;
 mod picture;
 mod policy;
 mod practices;
+mod products;
 mod resample;
 pub mod rules;
 mod sound;
 mod speech;
 mod stills;
+mod transcript;
 
 pub use align::{Alignment, align};
 pub use check::{ClipFacts, Grading, SessionFacts, SourceFacts, check, grade};
+pub use clarity::ClarityEvidence;
+pub use codes::CodeEvidence;
 pub use evidence::{Evidence, EvidenceCollector};
+pub use look_for::{
+    Adviser, GrayPicture, LookFor, NamedPicture, NoAdviser, ProductReference, TextLine,
+};
 pub use loudness::Loudness;
+pub use marks::MarkEvidence;
+pub use people::PeopleEvidence;
+pub use phrases::Phrases;
 pub use picture::{PictureEvidence, PictureSample};
 pub use policy::{
-    AudioPolicy, ClipPolicy, CompliancePolicy, DEFAULT_TEXT, GradePolicy, LivePolicy, Policy,
-    VideoPolicy,
+    AudioPolicy, ClipPolicy, CompliancePolicy, DEFAULT_TEXT, GradePolicy, LivePolicy,
+    PicturePolicy, Policy, ProductPolicy, SpeechPolicy, VideoPolicy, VisualPolicy,
 };
 pub use practices::best_practices;
+pub use products::ProductEvidence;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};
+pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};

@@ -5,7 +5,7 @@
 mod common;
 
 use common::near;
-use reprise_checks::{Evidence, EvidenceCollector, Policy};
+use reprise_checks::{Evidence, EvidenceCollector, LookFor, NoAdviser, Policy};
 use reprise_media::view::{Observer, PictureView};
 use reprise_model::{MediaDuration, MediaTime};
 
@@ -76,7 +76,7 @@ fn watch_at(
     mut draw: impl FnMut(usize, &mut Canvas),
 ) -> Evidence {
     let mut canvas = Canvas::new();
-    let mut collector = EvidenceCollector::new();
+    let mut collector = EvidenceCollector::new(&LookFor::default());
     for (index, time) in times.enumerate() {
         draw(index, &mut canvas);
         collector.picture(&PictureView {
@@ -95,7 +95,7 @@ fn watch_at(
             corrupt: false,
         });
     }
-    collector.finish()
+    collector.finish(&NoAdviser).unwrap()
 }
 
 fn watch(seconds: usize, draw: impl FnMut(usize, &mut Canvas)) -> Evidence {
@@ -235,7 +235,7 @@ fn a_cut_is_found_and_movement_is_none() {
 
 #[test]
 fn odd_pictures_do_no_harm() {
-    let mut collector = EvidenceCollector::new();
+    let mut collector = EvidenceCollector::new(&LookFor::default());
     for (width, height) in [(0, 0), (1, 1), (7, 3), (16, 16), (33, 9), (1920, 2)] {
         collector.picture(&PictureView {
             time: MediaTime::ZERO,
@@ -254,7 +254,7 @@ fn odd_pictures_do_no_harm() {
             corrupt: true,
         });
     }
-    let evidence = collector.finish();
+    let evidence = collector.finish(&NoAdviser).unwrap();
     let policy = Policy::default();
     let _ = (evidence.freezes(&policy), evidence.lags(&policy), evidence.scene_cuts());
     assert_eq!(evidence.pictures.samples.len(), 6);

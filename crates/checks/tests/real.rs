@@ -5,7 +5,7 @@
 mod common;
 
 use common::{RATE, as_clip, heard, near, samples, seen, shared, through_aac};
-use reprise_checks::{ClipFacts, Evidence, Policy, SourceFacts, align, check};
+use reprise_checks::{ClipFacts, Evidence, Phrases, Policy, SourceFacts, align, check};
 use reprise_model::{MediaTime, Outcome, RuleId, Span};
 
 /// Rules that a clip fails.
@@ -27,6 +27,7 @@ fn failures(evidence: &Evidence, span: Span, recording: &Evidence) -> Vec<RuleId
             has_audio: true,
         }),
         session: None,
+        phrases: &Phrases::default(),
     };
     let verdicts = check(&facts, &Policy::default());
     let failed = verdicts.iter().filter(|verdict| verdict.verdict == Outcome::Fail);

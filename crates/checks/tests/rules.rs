@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use reprise_checks::{
-    ClipFacts, Evidence, Policy, SessionFacts, SourceFacts, best_practices, check, grade,
+    ClipFacts, Evidence, Phrases, Policy, SessionFacts, SourceFacts, best_practices, check, grade,
 };
 use reprise_model::event::{Event, EventKind};
 use reprise_model::session::{Product, SessionManifest};
@@ -85,7 +85,10 @@ impl Case {
                 products: &self.products,
                 clip_products: &self.clip_products,
                 clip_span: span,
+                languages: &[],
+                brands: &[],
             }),
+            phrases: &Phrases::default(),
         };
         check(&facts, &Policy::default())
     }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use reprise_checks::{Evidence, EvidenceCollector, Policy};
+use reprise_checks::{Adviser, Evidence, EvidenceCollector, LookFor, NoAdviser, Policy};
 use reprise_media::remote::{Misbehaviour, misbehave, wire};
 use reprise_media::sandbox::{Attempt, prove};
 use reprise_media::{
@@ -28,9 +28,9 @@ pub(crate) enum Request<'a> {
     /// [`run_window`].
     Window(&'a WindowRequest<'a>),
     /// [`decode_clip`].
-    DecodeClip,
+    DecodeClip { look_for: &'a LookFor },
     /// [`evidence_of`].
-    Look { media: &'a Media, span: Span },
+    Look { media: &'a Media, span: Span, look_for: &'a LookFor },
     /// [`picture_at`].
     Picture { media: &'a Media, at: MediaTime },
     /// [`prove`].
@@ -45,8 +45,8 @@ enum Asked {
     Probe,
     Scan,
     Window(Box<AskedWindow>),
-    DecodeClip,
-    Look { media: Box<Media>, span: Span },
+    DecodeClip { look_for: Box<LookFor> },
+    Look { media: Box<Media>, span: Span, look_for: Box<LookFor> },
     Picture { media: Box<Media>, at: MediaTime },
     Prove { address: String },
     Misbehave(Misbehaviour),
@@ -60,6 +60,7 @@ struct AskedWindow {
     moment: Span,
     exact: bool,
     avoid: Vec<Avoid>,
+    look_for: LookFor,
     policy: Policy,
     trim: TrimSettings,
     encode: EncodeSettings,
@@ -94,11 +95,13 @@ pub(crate) fn evidence_of(
     source: Arc<dyn ByteSource>,
     media: &Media,
     span: Span,
+    look_for: &LookFor,
+    adviser: &dyn Adviser,
 ) -> Result<Evidence> {
-    let mut collector = EvidenceCollector::new();
+    let mut collector = EvidenceCollector::new(look_for);
     let options = WindowOptions { span, size: None, threads: 1 };
     look(source, media, &options, &mut collector)?;
-    Ok(collector.finish())
+    collector.finish(adviser)
 }
 
 /// The life of a decoding child: shuts itself in and works until its parent is gone. `may_misbehave`
@@ -141,16 +144,20 @@ fn work(
                 moment: window.moment,
                 exact: window.exact,
                 avoid: &window.avoid,
+                look_for: &window.look_for,
                 policy: &window.policy,
                 trim: &window.trim,
                 encode: &window.encode,
                 verify: window.verify,
             };
-            Ok(Answer::of_window(run_window(source, &request)?))
+            Ok(Answer::of_window(run_window(source, &request, &NoAdviser)?))
         }
-        Asked::DecodeClip => plain(Answer::Decoded(Box::new(decode_clip(source)?))),
-        Asked::Look { media, span } => {
-            plain(Answer::Evidence(Box::new(evidence_of(source, &media, span)?)))
+        Asked::DecodeClip { look_for } => {
+            plain(Answer::Decoded(Box::new(decode_clip(source, &look_for, &NoAdviser)?)))
+        }
+        Asked::Look { media, span, look_for } => {
+            let seen = evidence_of(source, &media, span, &look_for, &NoAdviser)?;
+            plain(Answer::Evidence(Box::new(seen)))
         }
         Asked::Picture { media, at } => {
             Ok((Answer::Picture, vec![picture_at(source, &media, at)?]))

@@ -340,7 +340,7 @@ fn refusal(input: &TrimInput<'_>, faults: &[Avoid], min_s: f64) -> TrimRefusal {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
-    use reprise_checks::EvidenceCollector;
+    use reprise_checks::{EvidenceCollector, LookFor, NoAdviser};
     use reprise_media::view::{Observer, SoundView};
 
     use super::*;
@@ -363,7 +363,7 @@ mod tests {
                 (buzz.sum::<f64>() * 0.06 * beat) as f32 + hiss * 0.001
             })
             .collect();
-        let mut collector = EvidenceCollector::new();
+        let mut collector = EvidenceCollector::new(&LookFor::default());
         for (index, run) in samples.chunks(1024).enumerate() {
             collector.sound(&SoundView {
                 time: MediaTime::from_samples(index as i64 * 1024, rate),
@@ -371,7 +371,7 @@ mod tests {
                 channels: &[run],
             });
         }
-        collector.finish()
+        collector.finish(&NoAdviser).unwrap()
     }
 
     fn run(evidence: &Evidence, moment: (f64, f64), avoid: &[Avoid]) -> Result<Trim, TrimRefusal> {

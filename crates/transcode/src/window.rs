@@ -10,7 +10,9 @@
 
 use std::sync::Arc;
 
-use reprise_checks::{Evidence, EvidenceCollector, Policy};
+use reprise_checks::{
+    Adviser, Evidence, EvidenceCollector, LookFor, NoAdviser, Policy, SoundEvidence,
+};
 use reprise_media::{
     ClipRequest, EncodeSettings, Media, MediaInfo, Remembered, Still, WindowOptions, WindowStats,
     cut_clip, look, release_memory, scan, still,
@@ -34,6 +36,8 @@ pub struct WindowRequest<'a> {
     pub exact: bool,
     /// Spans that must not be in the clip.
     pub avoid: &'a [Avoid],
+    /// What is searched for in the pictures.
+    pub look_for: &'a LookFor,
     /// Thresholds.
     pub policy: &'a Policy,
     /// What the trim search weighs.
@@ -115,10 +119,11 @@ pub struct Decoded {
 /// Does a window's job.
 ///
 /// # Errors
-/// As [`look`] and [`cut_clip`].
+/// As [`look`] and [`cut_clip`], and the adviser's.
 pub fn run_window(
     source: Arc<dyn ByteSource>,
     request: &WindowRequest<'_>,
+    adviser: &dyn Adviser,
 ) -> Result<WindowOutcome> {
     release_memory();
     // The look, the plan of what is copied, and the encoder go through the same bytes.
@@ -128,10 +133,10 @@ pub fn run_window(
     } else {
         let reach = MediaDuration::from_seconds(request.trim.reach_s);
         let window = request.moment.widened(reach).intersect(request.media.info.span());
-        let mut collector = EvidenceCollector::new();
+        let mut collector = EvidenceCollector::new(request.look_for);
         let options = WindowOptions { span: window, size: None, threads: 1 };
         let stats = look(Arc::clone(&source), request.media, &options, &mut collector)?;
-        let evidence = collector.finish();
+        let evidence = collector.finish(adviser)?;
         release_memory();
         let found = trim(&TrimInput {
             moment: request.moment.intersect(window),
@@ -168,10 +173,10 @@ pub fn run_window(
             (clip, evidence)
         }
         None => {
-            let mut collector = EvidenceCollector::new();
+            let mut collector = EvidenceCollector::new(request.look_for);
             let seen = Some(&mut collector as _);
             let clip = cut_clip(source, request.media, &clip_request, seen, &mut keep)?;
-            (clip, collector.finish())
+            (clip, collector.finish(adviser)?)
         }
     };
     let mut pictures = pictures.into_iter().collect::<Result<Vec<_>>>()?.into_iter();
@@ -182,7 +187,7 @@ pub fn run_window(
     release_memory();
     let file = Arc::new(MemorySource::new("clip.mp4", Arc::clone(&clip.mp4)));
     let decoded = match request.verify {
-        Verify::Full => decode_clip(file)?,
+        Verify::Full => decode_clip(file, request.look_for, adviser)?,
         Verify::Seams => decode_sound(file, &source, clip.span)?,
     };
     release_memory();
@@ -232,16 +237,17 @@ fn shown(span: &Span, rate: (i32, i32)) -> Span {
 fn decode_sound(source: Arc<dyn ByteSource>, seen: &Evidence, span: Span) -> Result<Decoded> {
     let media = scan(Arc::clone(&source))?;
     let info = media.info.clone();
-    let mut collector = EvidenceCollector::new();
+    let mut collector = EvidenceCollector::new(&LookFor::faults());
     let mut damaged_packets = 0;
     if info.audio.is_some() && !info.span().is_empty() {
         let mut sound = media.clone();
         sound.info.video = None;
         damaged_packets = look_whole(source, &sound, &mut collector)?;
     }
-    let pictures = Evidence { pictures: seen.pictures.clone(), ..Evidence::default() };
-    let mut evidence = pictures.shifted(MediaTime::ZERO - span.start);
-    evidence.sound = collector.finish().sound;
+    // What is said is the same in the recording: nobody is asked twice.
+    let heard = collector.finish(&NoAdviser)?.sound;
+    let seen = Evidence { sound: SoundEvidence::default(), ..seen.clone() };
+    let evidence = Evidence { sound: heard, ..seen.shifted(MediaTime::ZERO - span.start) };
     Ok(Decoded { info, media, evidence, damaged_packets })
 }
 
@@ -249,15 +255,19 @@ fn decode_sound(source: Arc<dyn ByteSource>, seen: &Evidence, span: Span) -> Res
 ///
 /// # Errors
 /// As [`scan`] and [`look`].
-pub fn decode_clip(source: Arc<dyn ByteSource>) -> Result<Decoded> {
+pub fn decode_clip(
+    source: Arc<dyn ByteSource>,
+    look_for: &LookFor,
+    adviser: &dyn Adviser,
+) -> Result<Decoded> {
     let media = scan(Arc::clone(&source))?;
     let info = media.info.clone();
-    let mut collector = EvidenceCollector::new();
+    let mut collector = EvidenceCollector::new(look_for);
     let mut damaged_packets = 0;
     if !info.span().is_empty() {
         damaged_packets = look_whole(source, &media, &mut collector)?;
     }
-    Ok(Decoded { info, media, evidence: collector.finish(), damaged_packets })
+    Ok(Decoded { info, media, evidence: collector.finish(adviser)?, damaged_packets })
 }
 
 fn look_whole(

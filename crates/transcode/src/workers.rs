@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reprise_checks::Evidence;
+use reprise_checks::{Adviser, Evidence, LookFor};
 use reprise_media::remote::{Child, Misbehaviour, Program, wire};
 use reprise_media::sandbox::{Attempt, Layers};
 use reprise_media::{Media, probe, scan};
@@ -107,8 +107,9 @@ impl MediaWorkers {
         &self,
         source: Arc<dyn ByteSource>,
         request: &WindowRequest<'_>,
+        adviser: &dyn Adviser,
     ) -> Result<WindowOutcome> {
-        let Some(pool) = &self.pool else { return run_window(source, request) };
+        let Some(pool) = &self.pool else { return run_window(source, request, adviser) };
         let (answer, files) = pool.ask(Request::Window(request), &source, Some(request.moment))?;
         answer.into_window(files).ok_or_else(|| wrong_answer(&source))
     }
@@ -117,9 +118,14 @@ impl MediaWorkers {
     ///
     /// # Errors
     /// As [`decode_clip`], and where the child crashes, hangs or takes too much.
-    pub fn decode_clip(&self, source: Arc<dyn ByteSource>) -> Result<Decoded> {
-        let Some(pool) = &self.pool else { return decode_clip(source) };
-        match pool.ask(Request::DecodeClip, &source, None)? {
+    pub fn decode_clip(
+        &self,
+        source: Arc<dyn ByteSource>,
+        look_for: &LookFor,
+        adviser: &dyn Adviser,
+    ) -> Result<Decoded> {
+        let Some(pool) = &self.pool else { return decode_clip(source, look_for, adviser) };
+        match pool.ask(Request::DecodeClip { look_for }, &source, None)? {
             (Answer::Decoded(decoded), _) => Ok(*decoded),
             _ => Err(wrong_answer(&source)),
         }
@@ -129,9 +135,18 @@ impl MediaWorkers {
     ///
     /// # Errors
     /// As [`reprise_media::look`], and where the child crashes, hangs or takes too much.
-    pub fn look(&self, source: Arc<dyn ByteSource>, media: &Media, span: Span) -> Result<Evidence> {
-        let Some(pool) = &self.pool else { return evidence_of(source, media, span) };
-        match pool.ask(Request::Look { media, span }, &source, Some(span))? {
+    pub fn look(
+        &self,
+        source: Arc<dyn ByteSource>,
+        media: &Media,
+        span: Span,
+        look_for: &LookFor,
+        adviser: &dyn Adviser,
+    ) -> Result<Evidence> {
+        let Some(pool) = &self.pool else {
+            return evidence_of(source, media, span, look_for, adviser);
+        };
+        match pool.ask(Request::Look { media, span, look_for }, &source, Some(span))? {
             (Answer::Evidence(evidence), _) => Ok(*evidence),
             _ => Err(wrong_answer(&source)),
         }

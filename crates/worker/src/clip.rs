@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use reprise_checks::{ClipFacts, SessionFacts, SourceFacts, check, grade};
+use reprise_checks::{ClipFacts, NoAdviser, Phrases, SessionFacts, SourceFacts, check, grade};
 use reprise_model::bytes::MemorySource;
 use reprise_model::clip::{Clip, ClipProduct, Cut, CutMethod, Source};
 use reprise_model::event::{Event, EventKind};
@@ -140,18 +140,20 @@ impl ClipContext<'_> {
             moment: local,
             exact: false,
             avoid: &local_avoid,
+            look_for: &self.session.look_for,
             policy: &self.options.policy,
             trim: &self.options.trim,
             encode: &self.options.profile.settings,
             verify: self.options.verify,
         };
-        let cut = match self.options.workers.run_window(file.source.clone(), &request)? {
-            WindowOutcome::Nothing(mut refusal) => {
-                refusal.time = refusal.time.map(|time| time + offset);
-                return Ok(ClipOutcome::Nothing(refusal));
-            }
-            WindowOutcome::Clip(cut) => cut,
-        };
+        let cut =
+            match self.options.workers.run_window(file.source.clone(), &request, &NoAdviser)? {
+                WindowOutcome::Nothing(mut refusal) => {
+                    refusal.time = refusal.time.map(|time| time + offset);
+                    return Ok(ClipOutcome::Nothing(refusal));
+                }
+                WindowOutcome::Clip(cut) => cut,
+            };
         let mut clip = self.clip(&cut, index, key);
         clip.verdicts = self.verdicts(&cut, index, products);
         let grading = grade(&clip.verdicts, &self.options.policy);
@@ -195,10 +197,13 @@ impl ClipContext<'_> {
                 has_log: self.session.has_log(),
                 events: &self.session.log.kept,
                 product_uses: &self.session.product_uses,
+                languages: &self.session.languages,
+                brands: &self.session.loaded.manifest.brands,
                 products: &self.session.loaded.products,
                 clip_products: &ids,
                 clip_span: span,
             }),
+            &self.options.phrases,
         );
         check(&facts, &self.options.policy)
     }
@@ -403,6 +408,7 @@ pub fn clip_facts<'a>(
     cut: &'a CutClip,
     source: Option<SourceFacts<'a>>,
     session: Option<SessionFacts<'a>>,
+    phrases: &'a Phrases,
 ) -> ClipFacts<'a> {
     let info = &cut.decoded.info;
     let video = info.video.as_ref();
@@ -415,6 +421,7 @@ pub fn clip_facts<'a>(
         evidence: &cut.decoded.evidence,
         source,
         session,
+        phrases,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reprise_checks::Policy;
+use reprise_checks::{Phrases, Policy};
 use reprise_model::Result;
 use reprise_segment::Settings;
 use reprise_transcode::{MediaWorkers, Profile, TrimSettings, Verify};
@@ -12,6 +12,8 @@ use reprise_transcode::{MediaWorkers, Profile, TrimSettings, Verify};
 pub struct RunOptions {
     /// Thresholds and tiers.
     pub policy: Policy,
+    /// What hosts say, per language.
+    pub phrases: Phrases,
     /// How clips are coded.
     pub profile: Profile,
     /// How moments are found.
@@ -42,6 +44,7 @@ impl RunOptions {
     pub fn built_in() -> Result<Self> {
         Ok(Self {
             policy: Policy::default(),
+            phrases: Phrases::default(),
             profile: Profile::built_in()?,
             segment: Settings::default(),
             trim: TrimSettings::default(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use reprise_checks::LookFor;
 use reprise_ingest::{
     EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
 };
@@ -25,6 +26,10 @@ pub struct OpenSession {
     pub log: EventLog,
     /// How often each product was ordered or opened.
     pub product_uses: BTreeMap<String, u64>,
+    /// Languages of the market.
+    pub languages: Vec<String>,
+    /// What is searched for in the pictures.
+    pub look_for: LookFor,
 }
 
 impl OpenSession {
@@ -49,7 +54,8 @@ impl OpenSession {
         // What parsing a long log took is given back before the search begins.
         release_memory();
         let product_uses = log.observations.product_uses();
-        Ok(Self { loaded, log, product_uses })
+        let languages = loaded.manifest.all_languages();
+        Ok(Self { loaded, log, product_uses, languages, look_for: LookFor::default() })
     }
 
     /// Whether the log says anything.

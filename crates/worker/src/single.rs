@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reprise_checks::{ClipFacts, Evidence, SessionFacts, SourceFacts, check as check_rules, grade};
+use reprise_checks::{
+    ClipFacts, Evidence, LookFor, NoAdviser, SessionFacts, SourceFacts, check as check_rules, grade,
+};
 use reprise_ingest::{Location, MeasuredPart, Timeline};
 use reprise_media::FileSource;
 use reprise_model::bytes::without_secrets;
@@ -94,20 +96,21 @@ fn cut_one(file: &OpenRecording, span: Span, options: &RunOptions) -> Result<Mad
         moment: span,
         exact: true,
         avoid: &[],
+        look_for: &LookFor::default(),
         policy: &options.policy,
         trim: &options.trim,
         encode: &options.profile.settings,
         verify: options.verify,
     };
-    let cut = match options.workers.run_window(file.source.clone(), &request)? {
+    let cut = match options.workers.run_window(file.source.clone(), &request, &NoAdviser)? {
         WindowOutcome::Clip(cut) => cut,
         WindowOutcome::Nothing(refusal) => return Err(Error::new(Kind::Bug, refusal.detail)),
     };
     let mut clip = bare_clip(&cut, file);
     let key = Key::new("cut").text(&file.digest).value(&cut.span).text(&options.profile.text);
     clip.clip_id = format!("cut-{}", &key.finish()[..8]);
-    clip.verdicts =
-        check_rules(&clip_facts(&cut, Some(source_facts(file, &cut)), None), &options.policy);
+    let facts = clip_facts(&cut, Some(source_facts(file, &cut)), None, &options.phrases);
+    clip.verdicts = check_rules(&facts, &options.policy);
     let grading = grade(&clip.verdicts, &options.policy);
     clip.grade = grading.grade;
     clip.grade_after_remix = grading.grade_after_remix;
@@ -166,7 +169,7 @@ pub struct CheckResult {
 /// Where a file cannot be read. A verdict is no error.
 pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult> {
     let source = FileSource::open(&request.clip)?;
-    let decoded = options.workers.decode_clip(source)?;
+    let decoded = options.workers.decode_clip(source, &LookFor::default(), &NoAdviser)?;
     let Decoded { info, evidence, damaged_packets, .. } = decoded;
     let video = info.video.as_ref();
     let mut session = request.session.as_deref().map(OpenSession::open).transpose()?;
@@ -201,11 +204,14 @@ pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult
                 has_log: session.has_log(),
                 events: &session.log.kept,
                 product_uses: &session.product_uses,
+                languages: &session.languages,
+                brands: &session.loaded.manifest.brands,
                 products,
                 clip_products: &[],
                 clip_span: crate::recording::shifted(original.span, offset),
             },
         ),
+        phrases: &options.phrases,
     };
     let verdicts = check_rules(&facts, &options.policy);
     let grading = grade(&verdicts, &options.policy);
@@ -248,7 +254,13 @@ impl Original {
             .in_file(file.uri));
         }
         let shown = span.intersect(whole);
-        let evidence = workers.look(file.source.clone(), &file.media, shown)?;
+        let evidence = workers.look(
+            file.source.clone(),
+            &file.media,
+            shown,
+            &LookFor::faults(),
+            &NoAdviser,
+        )?;
         Ok(Self { span, evidence, file })
     }
 

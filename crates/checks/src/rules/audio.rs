@@ -119,7 +119,7 @@ pub(super) fn audio_clean(look: &Look<'_>) -> Answer {
 }
 
 /// `audio.music_rights`: music recognisably in the background, rights unknown.
-pub(super) fn audio_music_rights() -> Answer {
+pub(super) fn audio_music_rights(_: &Look<'_>) -> Answer {
     Answer::unknown("no search for background music is part of this version")
 }
 

@@ -6,12 +6,12 @@ use reprise_model::{MediaDuration, MediaTime, Span};
 use super::{Answer, Look, second};
 
 /// `compliance.qr`: codes laid over the picture. Seam: a search for codes on sampled pictures.
-pub(super) fn compliance_qr() -> Answer {
+pub(super) fn compliance_qr(_: &Look<'_>) -> Answer {
     Answer::unknown("the search for 2-D codes is not part of this version")
 }
 
 /// `compliance.watermark`: foreign marks. Seam: text recognition and listed logos.
-pub(super) fn compliance_watermark() -> Answer {
+pub(super) fn compliance_watermark(_: &Look<'_>) -> Answer {
     Answer::unknown("the search for foreign names, links and logos is not part of this version")
 }
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use reprise_checks::{Evidence, EvidenceCollector};
+use reprise_checks::{Evidence, EvidenceCollector, LookFor, NoAdviser};
 use reprise_media::view::{Observer, SoundView};
 use reprise_media::{FileSource, WindowOptions, look, probe};
 use reprise_model::{MediaDuration, MediaTime, Span};
@@ -49,12 +49,12 @@ pub fn through_aac(sound: &[f32], bit_rate: &str) -> Option<Vec<f32>> {
 
 /// Evidence of mono sound at [`RATE`].
 pub fn heard(samples: &[f32]) -> Evidence {
-    let mut collector = EvidenceCollector::new();
+    let mut collector = EvidenceCollector::new(&LookFor::default());
     for (index, run) in samples.chunks(1024).enumerate() {
         let time = MediaTime::from_samples(index as i64 * 1024, RATE);
         collector.sound(&SoundView { time, sample_rate: RATE, channels: &[run] });
     }
-    collector.finish()
+    collector.finish(&NoAdviser).unwrap()
 }
 
 /// Evidence of a stretch of a recording, or of all of it.
@@ -63,9 +63,9 @@ pub fn seen(path: &Path, span: Option<Span>) -> Evidence {
     let media = probe(source.clone()).unwrap();
     let whole = Span::new(MediaTime::ZERO, MediaTime::ZERO + media.info.duration);
     let options = WindowOptions { span: span.unwrap_or(whole), size: None, threads: 2 };
-    let mut collector = EvidenceCollector::new();
+    let mut collector = EvidenceCollector::new(&LookFor::default());
     look(source, &media, &options, &mut collector).unwrap();
-    collector.finish()
+    collector.finish(&NoAdviser).unwrap()
 }
 
 /// The evidence of a clip cut at `span`: its times count from the clip's start.

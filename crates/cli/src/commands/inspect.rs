@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use reprise_checks::Policy;
+use reprise_checks::{LookFor, NoAdviser, Policy};
 use reprise_ingest::Location;
 use reprise_media::MediaInfo;
 use reprise_model::outcome::{Fault, FaultKind};
@@ -48,7 +48,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let decode = args.decode || info.duration.seconds() <= DECODED_MAX_S;
     let mut document = Document { info, decoded: decode, damaged_packets: 0 };
     if decode {
-        let decoded = workers.decode_clip(source)?;
+        let decoded = workers.decode_clip(source, &LookFor::faults(), &NoAdviser)?;
         let policy = Policy::default();
         let evidence = &decoded.evidence;
         document.damaged_packets = decoded.damaged_packets;

@@ -1,12 +1,26 @@
 //! Thresholds, tiers and what a grade may lack, read from a policy file; unknown keys are errors.
 
+mod audio;
+mod compliance;
+mod picture;
+mod product;
+mod speech;
+mod visual;
+
 use std::collections::BTreeMap;
 
 use reprise_model::{Error, Kind, Result, RuleId, Tier};
 use serde::{Deserialize, Serialize};
 
+pub use audio::AudioPolicy;
+pub use compliance::CompliancePolicy;
+pub use picture::PicturePolicy;
+pub use product::ProductPolicy;
+pub use speech::SpeechPolicy;
+pub use visual::VisualPolicy;
+
 /// The policy that is built in: `pipelines/standards/live-highlight.toml`.
-pub const DEFAULT_TEXT: &str = include_str!("../../../pipelines/standards/live-highlight.toml");
+pub const DEFAULT_TEXT: &str = include_str!("../../../../pipelines/standards/live-highlight.toml");
 
 /// What clips are held against.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +36,14 @@ pub struct Policy {
     pub audio: AudioPolicy,
     /// Of the platform's rules.
     pub compliance: CompliancePolicy,
+    /// Of products in the picture.
+    pub product: ProductPolicy,
+    /// Of what is laid over the picture and what the host does.
+    pub visual: VisualPolicy,
+    /// Of what is said.
+    pub speech: SpeechPolicy,
+    /// Of how the picture looks.
+    pub picture: PicturePolicy,
     /// Of what a LIVE is.
     pub live: LivePolicy,
     /// Of the grade.
@@ -58,39 +80,6 @@ pub struct ClipPolicy {
     pub duration_max_s: f64,
     /// Advice: below this, seconds. Default 40.
     pub duration_best_s: f64,
-}
-
-/// Thresholds of sound.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AudioPolicy {
-    /// Silent for so long is a dropout, seconds. Default 0.4; lower reports clicks in the stream.
-    pub dropout_max_s: f64,
-    /// Silent is below this, dBFS. Default -90; real pauses stay above -80.
-    pub dropout_db: f64,
-    /// Speech above noise, dB. Default 10; higher rejects fairs and shops.
-    pub speech_to_noise_min_db: f64,
-    /// Share of samples at full scale in the worst 10 s, 0 to 1. Default 0.001; lower rejects
-    /// hosts who shout once.
-    pub clipped_share_max: f64,
-    /// P95 less P10 of short-term loudness in speech, LU. Default 15.
-    pub spread_max_lu: f64,
-    /// Integrated loudness from, LUFS. Default -33.
-    pub loudness_min_lufs: f64,
-    /// Integrated loudness to, LUFS. Default -9; above it is advice where nothing clips.
-    pub loudness_max_lufs: f64,
-    /// Offset from the recording's sound, milliseconds. Default 60; more is seen at the lips.
-    pub original_offset_max_ms: f64,
-    /// Missing, replaced or added sound, milliseconds. Default 99; less reports lossy coding.
-    pub original_changed_max_ms: f64,
-}
-
-/// Thresholds of the platform's rules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CompliancePolicy {
-    /// A violation so near to the clip counts as inside, seconds. Default 5: flags come late.
-    pub violation_margin_s: f64,
 }
 
 /// Thresholds of what a LIVE is.
@@ -142,56 +131,55 @@ impl Policy {
         self.tiers.get(&rule).copied().unwrap_or(rule.default_tier())
     }
 
-    fn check_ranges(&self) -> Result<(), (&'static str, &'static str)> {
-        let shares = [
+    fn check_ranges(&self) -> std::result::Result<(), Fault> {
+        shares(&[
             ("video.black_share_min", self.video.black_share_min),
             ("video.lag_share_max", self.video.lag_share_max),
-            ("audio.clipped_share_max", self.audio.clipped_share_max),
             ("live.still_share_max", self.live.still_share_max),
-        ];
-        let lengths = [
+        ])?;
+        lengths(&[
             ("video.freeze_max_s", self.video.freeze_max_s),
             ("video.black_max_s", self.video.black_max_s),
             ("video.lag_break_max_s", self.video.lag_break_max_s),
             ("clip.duration_min_s", self.clip.duration_min_s),
             ("clip.duration_max_s", self.clip.duration_max_s),
             ("clip.duration_best_s", self.clip.duration_best_s),
-            ("audio.dropout_max_s", self.audio.dropout_max_s),
-            ("audio.spread_max_lu", self.audio.spread_max_lu),
-            ("audio.original_offset_max_ms", self.audio.original_offset_max_ms),
-            ("audio.original_changed_max_ms", self.audio.original_changed_max_ms),
-            ("compliance.violation_margin_s", self.compliance.violation_margin_s),
-        ];
-        let levels = [
-            ("audio.dropout_db", self.audio.dropout_db),
-            ("audio.loudness_min_lufs", self.audio.loudness_min_lufs),
-            ("audio.loudness_max_lufs", self.audio.loudness_max_lufs),
-        ];
-        for (key, value) in shares {
-            if !(0.0..=1.0).contains(&value) {
-                return Err((key, "must be between 0 and 1"));
-            }
-        }
-        for (key, value) in lengths {
-            if !(0.0..1e6).contains(&value) {
-                return Err((key, "must be 0 or more"));
-            }
-        }
-        for (key, value) in levels {
-            if !(-120.0..=0.0).contains(&value) {
-                return Err((key, "must be between -120 and 0"));
-            }
-        }
-        if !(-20.0..=80.0).contains(&self.audio.speech_to_noise_min_db) {
-            return Err(("audio.speech_to_noise_min_db", "must be between -20 and 80"));
-        }
+        ])?;
         if self.clip.duration_min_s > self.clip.duration_max_s {
             return Err(("clip.duration_min_s", "must not be above `clip.duration_max_s`"));
         }
-        if self.audio.loudness_min_lufs > self.audio.loudness_max_lufs {
-            return Err(("audio.loudness_min_lufs", "must not be above `audio.loudness_max_lufs`"));
-        }
-        Ok(())
+        self.audio.check_ranges()?;
+        self.compliance.check_ranges()?;
+        self.product.check_ranges()?;
+        self.visual.check_ranges()?;
+        self.speech.check_ranges()?;
+        self.picture.check_ranges()
+    }
+}
+
+/// A key and what is wrong with it.
+type Fault = (&'static str, &'static str);
+
+fn shares(values: &[(&'static str, f64)]) -> std::result::Result<(), Fault> {
+    within(values, 0.0..=1.0, "must be between 0 and 1")
+}
+
+fn lengths(values: &[(&'static str, f64)]) -> std::result::Result<(), Fault> {
+    within(values, 0.0..=1e6, "must be 0 or more")
+}
+
+fn levels(values: &[(&'static str, f64)]) -> std::result::Result<(), Fault> {
+    within(values, -120.0..=0.0, "must be between -120 and 0")
+}
+
+fn within(
+    values: &[(&'static str, f64)],
+    range: std::ops::RangeInclusive<f64>,
+    words: &'static str,
+) -> std::result::Result<(), Fault> {
+    match values.iter().find(|(_, value)| !range.contains(value)) {
+        Some(&(key, _)) => Err((key, words)),
+        None => Ok(()),
     }
 }
 
@@ -203,6 +191,10 @@ impl Default for Policy {
             clip: ClipPolicy::default(),
             audio: AudioPolicy::default(),
             compliance: CompliancePolicy::default(),
+            product: ProductPolicy::default(),
+            visual: VisualPolicy::default(),
+            speech: SpeechPolicy::default(),
+            picture: PicturePolicy::default(),
             live: LivePolicy::default(),
             grade: GradePolicy::default(),
             tiers: BTreeMap::new(),
@@ -226,28 +218,6 @@ impl Default for VideoPolicy {
 impl Default for ClipPolicy {
     fn default() -> Self {
         Self { duration_min_s: 5.0, duration_max_s: 60.0, duration_best_s: 40.0 }
-    }
-}
-
-impl Default for AudioPolicy {
-    fn default() -> Self {
-        Self {
-            dropout_max_s: 0.4,
-            dropout_db: -90.0,
-            speech_to_noise_min_db: 10.0,
-            clipped_share_max: 0.001,
-            spread_max_lu: 15.0,
-            loudness_min_lufs: -33.0,
-            loudness_max_lufs: -9.0,
-            original_offset_max_ms: 60.0,
-            original_changed_max_ms: 99.0,
-        }
-    }
-}
-
-impl Default for CompliancePolicy {
-    fn default() -> Self {
-        Self { violation_margin_s: 5.0 }
     }
 }
 
