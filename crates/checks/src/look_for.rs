@@ -63,6 +63,15 @@ pub struct GrayPicture {
     pub pixels: Vec<u8>,
 }
 
+impl GrayPicture {
+    /// Whether there are as many pixels as width and height say, and not too many.
+    pub fn holds_together(&self) -> bool {
+        self.width <= 1 << 14
+            && self.height <= 1 << 14
+            && self.width * self.height == self.pixels.len()
+    }
+}
+
 /// A line of text that was read in a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

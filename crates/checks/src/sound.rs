@@ -78,6 +78,20 @@ pub struct Waveform {
 }
 
 impl SoundEvidence {
+    /// Whether its parts are of one length, as collected ones are; what another process sent may not.
+    pub fn holds_together(&self) -> bool {
+        let blocks = self.energy_db10.len();
+        let heard = blocks.min(WAVEFORM_MAX / (RATE as usize / 100));
+        let samples = self.waveform.samples.len() / (RATE as usize / 100);
+        [self.peak_db10.len(), self.voice_db10.len(), self.voiced.len()]
+            .iter()
+            .all(|&length| length <= blocks)
+            && self.peak_db10.len() == blocks
+            && samples <= heard + 10
+            && self.k_energy.len() <= blocks / 10 + 1
+            && self.clipped.iter().all(|block| (block.block as usize) < blocks)
+    }
+
     /// Whether no sound was heard, not even silence.
     pub fn is_empty(&self) -> bool {
         self.energy_db10.is_empty()

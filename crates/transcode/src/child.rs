@@ -1,10 +1,14 @@
 //! What a decoding child is asked and answers: the work on media, one message each way.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use reprise_checks::{Adviser, Evidence, EvidenceCollector, LookFor, NoAdviser, Policy};
-use reprise_media::remote::{Misbehaviour, misbehave, wire};
+use reprise_checks::{
+    Adviser, Evidence, EvidenceCollector, GrayPicture, LookFor, Policy, SoundEvidence, TextLine,
+    Transcript,
+};
+use reprise_media::remote::{Misbehaviour, Parent, misbehave, wire};
 use reprise_media::sandbox::{Attempt, prove};
 use reprise_media::{
     EncodeSettings, Media, WindowOptions, look, probe, release_memory, remote, scan,
@@ -110,8 +114,10 @@ pub(crate) fn evidence_of(
 /// # Errors
 /// As [`remote::serve`].
 pub fn serve_child(memory_bytes: u64, may_misbehave: bool) -> Result<()> {
-    remote::serve(memory_bytes, move |request, source| {
-        let done = catch_unwind(AssertUnwindSafe(|| work(request, source, may_misbehave)));
+    remote::serve(memory_bytes, move |request, source, parent| {
+        let adviser = RemoteAdviser(parent);
+        let done =
+            catch_unwind(AssertUnwindSafe(|| work(request, source, &adviser, may_misbehave)));
         release_memory();
         let done = done.unwrap_or_else(|_| {
             Err(Error::new(Kind::Bug, "decoding panicked; this is a defect of Reprise"))
@@ -132,6 +138,7 @@ pub fn serve_child(memory_bytes: u64, may_misbehave: bool) -> Result<()> {
 fn work(
     request: &[u8],
     source: Arc<dyn ByteSource>,
+    adviser: &dyn Adviser,
     may_misbehave: bool,
 ) -> Result<(Answer, Files)> {
     let plain = |answer| Ok((answer, Files::new()));
@@ -150,13 +157,13 @@ fn work(
                 encode: &window.encode,
                 verify: window.verify,
             };
-            Ok(Answer::of_window(run_window(source, &request, &NoAdviser)?))
+            Ok(Answer::of_window(run_window(source, &request, adviser)?))
         }
         Asked::DecodeClip { look_for } => {
-            plain(Answer::Decoded(Box::new(decode_clip(source, &look_for, &NoAdviser)?)))
+            plain(Answer::Decoded(Box::new(decode_clip(source, &look_for, adviser)?)))
         }
         Asked::Look { media, span, look_for } => {
-            let seen = evidence_of(source, &media, span, &look_for, &NoAdviser)?;
+            let seen = evidence_of(source, &media, span, &look_for, adviser)?;
             plain(Answer::Evidence(Box::new(seen)))
         }
         Asked::Picture { media, at } => {
@@ -166,6 +173,63 @@ fn work(
         Asked::Misbehave(how) if may_misbehave => Err(misbehave(how, &source)),
         Asked::Misbehave(_) => Err(Error::new(Kind::Usage, "this child behaves")),
     }
+}
+
+/// What a child asks its parent.
+#[derive(Serialize, Deserialize)]
+enum Question<'a> {
+    Transcribe(Cow<'a, SoundEvidence>),
+    ReadText(Cow<'a, [GrayPicture]>),
+}
+
+/// What the parent answers.
+#[derive(Serialize, Deserialize)]
+enum Advice {
+    Transcript(Option<Transcript>),
+    Text(Option<Vec<Vec<TextLine>>>),
+}
+
+/// The parent as an adviser.
+struct RemoteAdviser<'a>(&'a Parent);
+
+impl RemoteAdviser<'_> {
+    fn ask(&self, question: &Question<'_>) -> Result<Advice> {
+        wire::decode::<Result<Advice>>(&self.0.ask(&wire::encode(question)?)?)?
+    }
+}
+
+impl Adviser for RemoteAdviser<'_> {
+    fn transcribe(&self, sound: &SoundEvidence) -> Result<Option<Transcript>> {
+        match self.ask(&Question::Transcribe(Cow::Borrowed(sound)))? {
+            Advice::Transcript(found) => Ok(found),
+            Advice::Text(_) => Err(Error::new(Kind::Bug, "the parent answers something else")),
+        }
+    }
+
+    fn read_text(&self, pictures: &[GrayPicture]) -> Result<Option<Vec<Vec<TextLine>>>> {
+        match self.ask(&Question::ReadText(Cow::Borrowed(pictures)))? {
+            Advice::Text(found) => Ok(found),
+            Advice::Transcript(_) => {
+                Err(Error::new(Kind::Bug, "the parent answers something else"))
+            }
+        }
+    }
+}
+
+/// Answers a child's question on the parent's side. The child is not trusted: what does not hold
+/// together is refused before a model sees it.
+pub(crate) fn advise(question: &[u8], adviser: &dyn Adviser) -> Vec<u8> {
+    let answer = wire::decode::<Question<'_>>(question).and_then(|question| match question {
+        Question::Transcribe(sound) if !sound.holds_together() => {
+            Err(Error::new(Kind::Malformed, "the child asks about sound that is none"))
+        }
+        Question::Transcribe(sound) => adviser.transcribe(&sound).map(Advice::Transcript),
+        Question::ReadText(pictures) if !pictures.iter().all(GrayPicture::holds_together) => {
+            Err(Error::new(Kind::Malformed, "the child asks about a picture that is none"))
+        }
+        Question::ReadText(pictures) => adviser.read_text(&pictures).map(Advice::Text),
+    });
+    wire::encode(&answer).unwrap_or_default()
 }
 
 impl Answer {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reprise_checks::{Adviser, Evidence, LookFor};
+use reprise_checks::{Adviser, Evidence, LookFor, NoAdviser};
 use reprise_media::remote::{Child, Misbehaviour, Program, wire};
 use reprise_media::sandbox::{Attempt, Layers};
 use reprise_media::{Media, probe, scan};
@@ -17,7 +17,7 @@ use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, Error, Kind, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::child::{Answer, Request, evidence_of};
+use crate::child::{Answer, Request, advise, evidence_of};
 use crate::window::{Decoded, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window};
 
 /// Children that are kept though nothing is to do.
@@ -110,7 +110,8 @@ impl MediaWorkers {
         adviser: &dyn Adviser,
     ) -> Result<WindowOutcome> {
         let Some(pool) = &self.pool else { return run_window(source, request, adviser) };
-        let (answer, files) = pool.ask(Request::Window(request), &source, Some(request.moment))?;
+        let (answer, files) =
+            pool.ask(Request::Window(request), &source, Some(request.moment), adviser)?;
         answer.into_window(files).ok_or_else(|| wrong_answer(&source))
     }
 
@@ -125,7 +126,7 @@ impl MediaWorkers {
         adviser: &dyn Adviser,
     ) -> Result<Decoded> {
         let Some(pool) = &self.pool else { return decode_clip(source, look_for, adviser) };
-        match pool.ask(Request::DecodeClip { look_for }, &source, None)? {
+        match pool.ask(Request::DecodeClip { look_for }, &source, None, adviser)? {
             (Answer::Decoded(decoded), _) => Ok(*decoded),
             _ => Err(wrong_answer(&source)),
         }
@@ -146,7 +147,7 @@ impl MediaWorkers {
         let Some(pool) = &self.pool else {
             return evidence_of(source, media, span, look_for, adviser);
         };
-        match pool.ask(Request::Look { media, span, look_for }, &source, Some(span))? {
+        match pool.ask(Request::Look { media, span, look_for }, &source, Some(span), adviser)? {
             (Answer::Evidence(evidence), _) => Ok(*evidence),
             _ => Err(wrong_answer(&source)),
         }
@@ -164,7 +165,7 @@ impl MediaWorkers {
     ) -> Result<Vec<u8>> {
         let Some(pool) = &self.pool else { return picture_at(source, media, at) };
         let span = Span::new(at, at);
-        match pool.ask(Request::Picture { media, at }, &source, Some(span))? {
+        match pool.ask(Request::Picture { media, at }, &source, Some(span), &NoAdviser)? {
             (Answer::Picture, files) => {
                 files.into_iter().next().ok_or_else(|| wrong_answer(&source))
             }
@@ -181,7 +182,7 @@ impl MediaWorkers {
         let Some(pool) = &self.pool else { return Ok(None) };
         let layers = pool.start()?.layers();
         let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new("a proof", [0u8; 1]));
-        match pool.ask(Request::Prove { address }, &source, None)? {
+        match pool.ask(Request::Prove { address }, &source, None, &NoAdviser)? {
             (Answer::Proof(attempts), _) => Ok(Some((layers, attempts))),
             _ => Err(wrong_answer(&source)),
         }
@@ -194,7 +195,7 @@ impl Pool {
     }
 
     fn media(&self, request: Request<'_>, source: &Arc<dyn ByteSource>) -> Result<Media> {
-        match self.ask(request, source, None)? {
+        match self.ask(request, source, None, &NoAdviser)? {
             (Answer::Media(media), _) => Ok(*media),
             _ => Err(wrong_answer(source)),
         }
@@ -205,6 +206,7 @@ impl Pool {
         request: Request<'_>,
         source: &Arc<dyn ByteSource>,
         window: Option<Span>,
+        adviser: &dyn Adviser,
     ) -> Result<(Answer, Vec<Vec<u8>>)> {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let request = match self.isolation.misbehave {
@@ -222,7 +224,10 @@ impl Pool {
         let patience = limits.time_s + limits.time_per_window_s * length;
         // Beyond a day it is no limit; the bound keeps the sum a duration.
         let patience = Duration::from_secs_f64(patience.clamp(0.01, 86_400.0));
-        let reply = child.call(&body, source, patience).map_err(|error| named(error, window))?;
+        let mut answer = |question: &[u8]| advise(question, adviser);
+        let reply = child
+            .call(&body, source, patience, &mut answer)
+            .map_err(|error| named(error, window))?;
         self.put(key, child);
         let answer: Result<Answer> =
             wire::decode(&reply.body).unwrap_or_else(|_| Err(wrong_answer(source)));

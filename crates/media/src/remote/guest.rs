@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use reprise_model::bytes::stays_below;
 use reprise_model::{ByteSource, Error, Kind, Result};
 
-use super::wire::{self, FromChild, MAX_READ, MAX_REQUEST, ToChild};
+use super::wire::{self, FromChild, MAX_QUESTION, MAX_READ, MAX_REQUEST, ToChild};
 use crate::sandbox;
 
 /// Bytes fetched at once where small pieces are read one after the other: a question to the parent
@@ -22,14 +22,17 @@ const AHEAD: usize = 256 << 10;
 const ANNOUNCED: usize = 256;
 
 /// Shuts this process in and does what the parent asks, through standard input, until the parent is
-/// gone. `work` gets the request and its source, and gives the answer and its files.
+/// gone. `work` gets the request, its source and the parent to ask for advice, and gives the answer
+/// and its files.
 ///
 /// # Errors
 /// `Usage` where standard input is no socket of a parent's. What cannot be set up is told to the
 /// parent.
 pub fn serve(
     memory_bytes: u64,
-    mut work: impl FnMut(&[u8], Arc<dyn ByteSource>) -> (Vec<u8>, Vec<Vec<u8>>) + Send + 'static,
+    mut work: impl FnMut(&[u8], Arc<dyn ByteSource>, &Parent) -> (Vec<u8>, Vec<Vec<u8>>)
+    + Send
+    + 'static,
 ) -> Result<()> {
     crate::ffi::process::close_other_files();
     let lost = |error| Error::io("the parent", error);
@@ -62,7 +65,8 @@ pub fn serve(
         .spawn(move || {
             while let Ok(job) = wanted.recv() {
                 let source = RemoteSource::new(&worker_link, 0, job.length, job.name);
-                let (body, blobs) = work(&job.body, source);
+                let parent = Parent { link: Arc::clone(&worker_link) };
+                let (body, blobs) = work(&job.body, source, &parent);
                 worker_busy.store(false, Ordering::SeqCst);
                 if worker_link.answer(&body, &blobs).is_err() {
                     return;
@@ -105,6 +109,10 @@ fn receive(
             ToChild::Data { count } => {
                 let bytes = wire::receive_bytes(&mut input, count.min(MAX_READ))?;
                 answers.send((ToChild::Data { count }, bytes)).map_err(|_| gone())?;
+            }
+            ToChild::Advice { body } => {
+                let bytes = wire::receive_bytes(&mut input, body.min(MAX_QUESTION))?;
+                answers.send((ToChild::Advice { body }, bytes)).map_err(|_| gone())?;
             }
             other => answers.send((other, Vec::new())).map_err(|_| gone())?,
         }
@@ -158,13 +166,13 @@ impl Link {
         wire::send(&mut self.line().output, message, &[])
     }
 
-    fn ask(&self, message: &FromChild) -> io::Result<(ToChild, Vec<u8>)> {
+    fn ask(&self, message: &FromChild, bytes: &[&[u8]]) -> io::Result<(ToChild, Vec<u8>)> {
         let mut line = self.line();
         if self.broken.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         self.broken.store(true, Ordering::SeqCst);
-        wire::send(&mut line.output, message, &[])?;
+        wire::send(&mut line.output, message, bytes)?;
         let answer = line.answers.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
         self.broken.store(false, Ordering::SeqCst);
         match answer {
@@ -179,6 +187,28 @@ impl Link {
         let bytes: Vec<&[u8]> =
             std::iter::once(body).chain(blobs.iter().map(Vec::as_slice)).collect();
         wire::send(&mut self.line().output, &message, &bytes)
+    }
+}
+
+/// The parent, for what needs a model or files.
+pub struct Parent {
+    link: Arc<Link>,
+}
+
+impl Parent {
+    /// Puts a question and waits for the answer, however long it takes.
+    ///
+    /// # Errors
+    /// `Limit` where the question is too long, `Io` where the parent is gone or out of step.
+    pub fn ask(&self, question: &[u8]) -> Result<Vec<u8>> {
+        if question.len() > MAX_QUESTION {
+            return Err(Error::new(Kind::Limit, "a question to the parent is too long"));
+        }
+        let lost = |error| Error::io("the parent", error);
+        match self.link.ask(&FromChild::Ask { body: question.len() }, &[question]).map_err(lost)? {
+            (ToChild::Advice { .. }, bytes) => Ok(bytes),
+            _ => Err(lost(io::ErrorKind::InvalidData.into())),
+        }
     }
 }
 
@@ -209,7 +239,7 @@ impl RemoteSource {
 
     fn fetch(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         let question = FromChild::Read { handle: self.handle, offset, length };
-        match self.link.ask(&question)? {
+        match self.link.ask(&question, &[])? {
             (ToChild::Data { .. }, bytes) => Ok(bytes),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
@@ -276,7 +306,7 @@ impl ByteSource for RemoteSource {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         let question = FromChild::Beside { handle: self.handle, name: relative.to_owned() };
-        match self.link.ask(&question)? {
+        match self.link.ask(&question, &[])? {
             (ToChild::Opened { handle, length, name }, _) => {
                 let opened = Self::new(&self.link, handle, length, name);
                 Ok(opened)

@@ -15,7 +15,8 @@ use reprise_model::bytes::stays_below;
 use reprise_model::{ByteSource, Error, Kind, Result};
 
 use super::wire::{
-    self, Failure, FromChild, MAX_BLOB, MAX_BLOBS, MAX_BODY, MAX_READ, MAX_REQUEST, ToChild,
+    self, Failure, FromChild, MAX_BLOB, MAX_BLOBS, MAX_BODY, MAX_QUESTION, MAX_QUESTIONS, MAX_READ,
+    MAX_REQUEST, ToChild,
 };
 use crate::sandbox::Layers;
 
@@ -133,7 +134,7 @@ impl Child {
     ///
     /// A child that reads nothing new for `patience` hangs, and so does one that takes twice as much
     /// CPU time. Every 256 KiB of the source that it reads for the first time start both anew;
-    /// waiting for the source does not count.
+    /// waiting for the source or for `advise`, which answers its questions, does not count.
     ///
     /// # Errors
     /// `Malformed` where the child crashes or breaks the protocol, `Limit` where it hangs or takes
@@ -143,6 +144,7 @@ impl Child {
         request: &[u8],
         source: &Arc<dyn ByteSource>,
         patience: Duration,
+        advise: &mut dyn FnMut(&[u8]) -> Vec<u8>,
     ) -> Result<Reply> {
         if request.len() > MAX_REQUEST {
             return Err(Error::new(Kind::Limit, "has too large an index").in_file(source.name()));
@@ -164,7 +166,7 @@ impl Child {
             .set_write_limit(patience)
             .and_then(|()| wire::send(&mut &self.socket, &message, &[request]))
             .map_err(Broken::from)
-            .and_then(|()| self.attend(&mut service, &mut deadline));
+            .and_then(|()| self.attend(&mut service, &mut deadline, advise));
         match done {
             Ok((body, blobs)) => Ok(Reply { body, blobs, source_failed: service.failed }),
             Err(broken) => Err(self.autopsy(broken).in_file(source.name())),
@@ -176,8 +178,10 @@ impl Child {
         &mut self,
         service: &mut Service,
         deadline: &mut Deadline,
+        advise: &mut dyn FnMut(&[u8]) -> Vec<u8>,
     ) -> std::result::Result<(Vec<u8>, Vec<Vec<u8>>), Broken> {
         let mut buffer = Vec::new();
+        let mut questions = 0;
         loop {
             let mut input = Timed { child: self, deadline };
             let message = match wire::receive::<FromChild>(&mut input) {
@@ -186,8 +190,27 @@ impl Child {
                 Err(error) if is_timeout(&error) => return Err(Broken::Hangs(deadline.patience)),
                 Err(error) => return Err(error.into()),
             };
+            let mut take = |count| {
+                let mut input = Timed { child: self, deadline };
+                wire::receive_bytes(&mut input, count).map_err(|error| {
+                    let patience = input.deadline.patience;
+                    if is_timeout(&error) { Broken::Hangs(patience) } else { error.into() }
+                })
+            };
+            let question = match message {
+                FromChild::Ask { body } if body > MAX_QUESTION || questions >= MAX_QUESTIONS => {
+                    return Err(Broken::Protocol("it asks too much".to_owned()));
+                }
+                FromChild::Ask { body } => Some(take(body)?),
+                _ => None,
+            };
             let begun = Instant::now();
             let answer = match message {
+                FromChild::Ask { .. } => {
+                    questions += 1;
+                    buffer = advise(&question.unwrap_or_default());
+                    Some(ToChild::Advice { body: buffer.len() })
+                }
                 FromChild::Answer { body, blobs } => {
                     let fits = body <= MAX_BODY
                         && blobs.len() <= MAX_BLOBS
@@ -195,13 +218,6 @@ impl Child {
                     if !fits {
                         return Err(Broken::Protocol("its answer is too long".to_owned()));
                     }
-                    let mut take = |count| {
-                        let mut input = Timed { child: self, deadline };
-                        wire::receive_bytes(&mut input, count).map_err(|error| {
-                            let patience = input.deadline.patience;
-                            if is_timeout(&error) { Broken::Hangs(patience) } else { error.into() }
-                        })
-                    };
                     let body = take(body)?;
                     let blobs =
                         blobs.into_iter().map(take).collect::<std::result::Result<_, _>>()?;
@@ -480,9 +496,10 @@ impl Service {
                 }
                 Ok(None)
             }
-            FromChild::Ready(_) | FromChild::Unable(_) | FromChild::Answer { .. } => {
-                Err("it answers out of turn".to_owned())
-            }
+            FromChild::Ready(_)
+            | FromChild::Unable(_)
+            | FromChild::Ask { .. }
+            | FromChild::Answer { .. } => Err("it answers out of turn".to_owned()),
         }
     }
 }

@@ -5,5 +5,5 @@ mod guest;
 mod host;
 pub mod wire;
 
-pub use guest::{Misbehaviour, misbehave, serve};
+pub use guest::{Misbehaviour, Parent, misbehave, serve};
 pub use host::{Child, Program, Reply};

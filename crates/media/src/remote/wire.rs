@@ -21,6 +21,10 @@ pub const MAX_BODY: usize = 512 << 20;
 pub const MAX_BLOB: usize = 512 << 20;
 /// Files in an answer.
 pub const MAX_BLOBS: usize = 16;
+/// Longest question to the parent and longest advice: the sound of a window is most of it.
+pub const MAX_QUESTION: usize = 64 << 20;
+/// Questions in one request.
+pub const MAX_QUESTIONS: usize = 16;
 
 /// From the parent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +54,11 @@ pub enum ToChild {
     },
     /// The source failed.
     Failed(Failure),
+    /// So many bytes of advice follow.
+    Advice {
+        /// Bytes that follow.
+        body: usize,
+    },
 }
 
 /// From the child.
@@ -81,6 +90,11 @@ pub enum FromChild {
         start: u64,
         /// First byte after.
         end: u64,
+    },
+    /// Wants advice: what needs a model or files; so many bytes of the question follow.
+    Ask {
+        /// Bytes that follow.
+        body: usize,
     },
     /// Reads no more of it; no answer.
     Close {
