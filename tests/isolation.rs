@@ -16,7 +16,7 @@ use reprise_tests::command::{self, Running, reprise};
 use reprise_tests::session::{Session, short_clips};
 use reprise_tests::{live, results, tree};
 use reprise_transcode::{
-    ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify, WindowOutcome,
+    ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify, Wanted, WindowOutcome,
     WindowRequest,
 };
 
@@ -49,6 +49,7 @@ fn window(
         exact: true,
         avoid: &[],
         look_for: &LookFor::default(),
+        wanted: &Wanted::default(),
         policy: &Policy::default(),
         trim: &TrimSettings::default(),
         encode: &Profile::built_in().unwrap().settings,

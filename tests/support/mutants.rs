@@ -11,7 +11,7 @@ use reprise_media::remote::Program;
 use reprise_model::bytes::MemorySource;
 use reprise_model::{ByteSource, Error, Kind, Result, Span};
 use reprise_transcode::{
-    ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify, WindowOutcome,
+    ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify, Wanted, WindowOutcome,
     WindowRequest,
 };
 
@@ -146,6 +146,7 @@ fn one(
         exact: number.is_multiple_of(2),
         avoid: &[],
         look_for: &LookFor::default(),
+        wanted: &Wanted::default(),
         policy: &Policy::default(),
         trim: &TrimSettings::default(),
         encode: &profile.settings,

@@ -12,6 +12,7 @@ mod clarity;
 mod codes;
 mod dropout;
 mod evidence;
+mod gray_picture;
 mod look_for;
 mod loudness;
 mod marks;
@@ -23,6 +24,7 @@ mod practices;
 mod products;
 mod resample;
 pub mod rules;
+mod sentences;
 mod sound;
 mod speech;
 mod stills;
@@ -33,9 +35,8 @@ pub use check::{ClipFacts, Grading, SessionFacts, SourceFacts, check, grade};
 pub use clarity::ClarityEvidence;
 pub use codes::CodeEvidence;
 pub use evidence::{Evidence, EvidenceCollector};
-pub use look_for::{
-    Adviser, GrayPicture, LookFor, NamedPicture, NoAdviser, ProductReference, TextLine,
-};
+pub use gray_picture::GrayPicture;
+pub use look_for::{Adviser, LookFor, NamedPicture, NoAdviser, ProductReference, TextLine};
 pub use loudness::Loudness;
 pub use marks::MarkEvidence;
 pub use people::PeopleEvidence;
@@ -47,6 +48,7 @@ pub use policy::{
 };
 pub use practices::best_practices;
 pub use products::ProductEvidence;
+pub use sentences::Sentences;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};
 pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};

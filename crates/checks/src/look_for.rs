@@ -3,6 +3,7 @@
 use reprise_model::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::gray_picture::GrayPicture;
 use crate::sound::SoundEvidence;
 use crate::transcript::Transcript;
 
@@ -48,28 +49,6 @@ pub struct NamedPicture {
     pub name: String,
     /// What it looks like.
     pub picture: GrayPicture,
-}
-
-/// Brightness of a picture, full range, `width * height` bytes without padding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrayPicture {
-    /// Pixels.
-    pub width: usize,
-    /// Pixels.
-    pub height: usize,
-    /// Row by row.
-    #[serde(with = "serde_bytes")]
-    pub pixels: Vec<u8>,
-}
-
-impl GrayPicture {
-    /// Whether there are as many pixels as width and height say, and not too many.
-    pub fn holds_together(&self) -> bool {
-        self.width <= 1 << 14
-            && self.height <= 1 << 14
-            && self.width * self.height == self.pixels.len()
-    }
 }
 
 /// A line of text that was read in a picture.

@@ -239,6 +239,7 @@ fn verdicts(others: &[(RuleId, Outcome)]) -> Vec<Verdict> {
             unit: None,
             threshold: None,
             detail: String::new(),
+            sentences: BTreeMap::new(),
             evidence: Vec::new(),
         })
         .collect()

@@ -13,6 +13,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::commands::Cli;
 
+/// What is logged where `REPRISE_LOG` says nothing: libraries tell their troubles in the errors that
+/// they return, so that nobody reads them twice.
+const LOGGED: &str = "info,aws_config=off,aws_smithy_runtime=off,aws_smithy_runtime_api=off,\
+    aws_sdk_s3=off,aws_sdk_sts=off,aws_runtime=off,hyper=off,hyper_util=off";
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -23,7 +28,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let filter = EnvFilter::try_from_env("REPRISE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("REPRISE_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -194,8 +194,12 @@ fn canonical(manifest: &SessionManifest, products: &[Product]) -> Vec<u8> {
         recordings,
         events,
     } = manifest;
-    let recordings = recordings.iter().map(|RecordingEntry { uri, started_at, duration_s }| {
-        json!({"uri": uri, "started_at": started_at, "duration_s": duration_s})
+    let recordings = recordings.iter().map(|entry| {
+        let RecordingEntry { uri, started_at, duration_s, transcript } = entry;
+        json!({
+            "uri": uri, "started_at": started_at, "duration_s": duration_s,
+            "transcript": transcript,
+        })
     });
     let events = events.as_ref().map(|EventsEntry { log, bad_line_share_max }| {
         json!({"log": log.0, "bad_line_share_max": bad_line_share_max})

@@ -84,6 +84,25 @@ pub struct Cut {
     pub encoded_s: MediaDuration,
     /// Why the in-point and the out-point lie where they do, what was copied, or why nothing was.
     pub notes: Vec<String>,
+    /// What choosing the in-point and the out-point gained; absent for `reprise cut`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
+}
+
+/// The cut held against one at the moment's own edges, by the same rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Moved {
+    /// How much later the clip begins than the moment; negative for earlier.
+    pub start_by_s: MediaDuration,
+    /// How much later it ends.
+    pub end_by_s: MediaDuration,
+    /// The grade that a clip of exactly the moment would have.
+    pub untouched_grade: Grade,
+    /// Rules that pass now and would not have.
+    pub gained: Vec<RuleId>,
+    /// Rules that would have passed and do not now.
+    pub lost: Vec<RuleId>,
 }
 
 /// How the clip was cut.

@@ -82,6 +82,9 @@ pub struct RecordingEntry {
     /// Its length where it is known; `segment` then needs no media. Seconds, above 0.
     #[serde(default)]
     pub duration_s: Option<MediaDuration>,
+    /// What is said in it: `.srt`, `.vtt` or `.json`; times count from its first picture. A path.
+    #[serde(default)]
+    pub transcript: Option<String>,
 }
 
 /// The event log.

@@ -1,5 +1,7 @@
 //! What a rule found in a clip, and the grade that all of them give.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,9 @@ pub struct Verdict {
     pub threshold: Option<String>,
     /// One sentence for people: what was found, or what is missing where the verdict is unknown.
     pub detail: String,
+    /// The same for a seller: a sentence per language (BCP 47), `en` and `id` at least.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sentences: BTreeMap<String, String>,
     /// Where in the clip.
     #[serde(default)]
     pub evidence: Vec<Evidence>,

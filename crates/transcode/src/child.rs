@@ -16,7 +16,7 @@ use reprise_media::{
 use reprise_model::{ByteSource, Error, Kind, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::trim::{Avoid, TrimSettings};
+use crate::trim::{Avoid, TrimSettings, Wanted};
 use crate::window::{
     CutClip, Decoded, Verify, WindowOutcome, WindowRequest, decode_clip, empty, picture_at,
     run_window,
@@ -64,6 +64,7 @@ struct AskedWindow {
     moment: Span,
     exact: bool,
     avoid: Vec<Avoid>,
+    wanted: Wanted,
     look_for: LookFor,
     policy: Policy,
     trim: TrimSettings,
@@ -151,6 +152,7 @@ fn work(
                 moment: window.moment,
                 exact: window.exact,
                 avoid: &window.avoid,
+                wanted: &window.wanted,
                 look_for: &window.look_for,
                 policy: &window.policy,
                 trim: &window.trim,

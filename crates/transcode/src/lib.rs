@@ -12,7 +12,7 @@ mod workers;
 pub use child::serve_child;
 pub use cover::{jpeg, pick_cover};
 pub use profile::{DEFAULT_PROFILE, Profile};
-pub use trim::{Avoid, Trim, TrimInput, TrimRefusal, TrimSettings, trim};
+pub use trim::{Avoid, Trim, TrimInput, TrimRefusal, TrimSettings, Wanted, trim};
 pub use window::{
     CutClip, Decoded, Verify, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window,
 };

@@ -23,7 +23,7 @@ use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::cover::{jpeg, pick_cover};
-use crate::trim::{Avoid, TrimInput, TrimRefusal, TrimSettings, trim};
+use crate::trim::{Avoid, TrimInput, TrimRefusal, TrimSettings, Wanted, trim};
 
 /// What a window's job is given besides the bytes. Times are on the recording's own line.
 #[derive(Clone, Copy, Serialize)]
@@ -36,6 +36,8 @@ pub struct WindowRequest<'a> {
     pub exact: bool,
     /// Spans that must not be in the clip.
     pub avoid: &'a [Avoid],
+    /// What the clip should show and say.
+    pub wanted: &'a Wanted,
     /// What is searched for in the pictures.
     pub look_for: &'a LookFor,
     /// Thresholds.
@@ -90,7 +92,7 @@ pub struct CutClip {
     pub encoded: MediaDuration,
     /// Why it was cut there, and how.
     pub notes: Vec<String>,
-    /// What the recording's own pictures and sound are there.
+    /// What the recording's own pictures and sound are, there and around it as far as was looked.
     pub source: Evidence,
     /// The file as it ships.
     pub decoded: Decoded,
@@ -144,6 +146,7 @@ pub fn run_window(
             evidence: &evidence,
             avoid: request.avoid,
             key_pictures: if request.encode.smart_cut { &stats.idr } else { &[] },
+            wanted: request.wanted,
             policy: request.policy,
             settings: request.trim,
         });
@@ -169,7 +172,6 @@ pub fn run_window(
     let (clip, source) = match seen {
         Some((evidence, _)) => {
             let clip = cut_clip(source, request.media, &clip_request, None, &mut keep)?;
-            let evidence = evidence.within(shown(&clip.span, clip.rate));
             (clip, evidence)
         }
         None => {
@@ -188,7 +190,10 @@ pub fn run_window(
     let file = Arc::new(MemorySource::new("clip.mp4", Arc::clone(&clip.mp4)));
     let decoded = match request.verify {
         Verify::Full => decode_clip(file, request.look_for, adviser)?,
-        Verify::Seams => decode_sound(file, &source, clip.span)?,
+        Verify::Seams => {
+            let seen = source.within(shown(&clip.span, clip.rate));
+            decode_sound(file, seen, clip.span)?
+        }
     };
     release_memory();
     notes.extend(clip.notes);
@@ -234,7 +239,7 @@ fn shown(span: &Span, rate: (i32, i32)) -> Span {
 
 /// What a finished file shows, of which `media` verified that its pictures are those of `source`:
 /// their evidence, moved to the clip's zero, and that of its sound, decoded as it ships.
-fn decode_sound(source: Arc<dyn ByteSource>, seen: &Evidence, span: Span) -> Result<Decoded> {
+fn decode_sound(source: Arc<dyn ByteSource>, seen: Evidence, span: Span) -> Result<Decoded> {
     let media = scan(Arc::clone(&source))?;
     let info = media.info.clone();
     let mut collector = EvidenceCollector::new(&LookFor::faults());
@@ -246,7 +251,7 @@ fn decode_sound(source: Arc<dyn ByteSource>, seen: &Evidence, span: Span) -> Res
     }
     // What is said is the same in the recording: nobody is asked twice.
     let heard = collector.finish(&NoAdviser)?.sound;
-    let seen = Evidence { sound: SoundEvidence::default(), ..seen.clone() };
+    let seen = Evidence { sound: SoundEvidence::default(), ..seen };
     let evidence = Evidence { sound: heard, ..seen.shifted(MediaTime::ZERO - span.start) };
     Ok(Decoded { info, media, evidence, damaged_packets })
 }

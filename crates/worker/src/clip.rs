@@ -141,6 +141,7 @@ impl ClipContext<'_> {
             exact: false,
             avoid: &local_avoid,
             look_for: &self.session.look_for,
+            wanted: &wanted,
             policy: &self.options.policy,
             trim: &self.options.trim,
             encode: &self.options.profile.settings,

@@ -11,7 +11,7 @@ use reprise_media::FileSource;
 use reprise_model::bytes::without_secrets;
 use reprise_model::clip::Clip;
 use reprise_model::{Error, Grade, Kind, MediaDuration, MediaTime, Result, RuleId, Span, Verdict};
-use reprise_transcode::{Decoded, MediaWorkers, WindowOutcome, WindowRequest};
+use reprise_transcode::{Decoded, MediaWorkers, Wanted, WindowOutcome, WindowRequest};
 use serde::Serialize;
 
 use crate::clip::{bare_clip, clip_facts, source_facts};
@@ -97,6 +97,7 @@ fn cut_one(file: &OpenRecording, span: Span, options: &RunOptions) -> Result<Mad
         exact: true,
         avoid: &[],
         look_for: &LookFor::default(),
+        wanted: &Wanted::default(),
         policy: &options.policy,
         trim: &options.trim,
         encode: &options.profile.settings,

@@ -16,6 +16,7 @@ use reprise_model::{MediaTime, Outcome, RuleId, Span, Verdict};
 use crate::cadence::Cadence;
 use crate::check::ClipFacts;
 use crate::policy::Policy;
+use crate::sentences::Sentences;
 
 /// What rules look at: the facts, the policy, and figures that several rules share.
 pub struct Look<'a> {
@@ -67,11 +68,13 @@ pub fn verdict(rule: RuleId, look: &Look<'_>) -> Verdict {
         RuleId::PictureSharp => picture::picture_sharp(look),
         RuleId::PictureSteady => picture::picture_steady(look),
     };
+    let measured = answer.measured.map(|value| (value * 1000.0).round() / 1000.0);
     Verdict {
         rule,
         tier: look.policy.tier(rule),
         verdict: answer.outcome,
-        measured: answer.measured.map(|value| (value * 1000.0).round() / 1000.0),
+        measured,
+        sentences: Sentences::built_in().of(rule, answer.outcome, measured),
         unit: answer.unit.map(str::to_owned),
         threshold: answer.threshold,
         detail: answer.detail,

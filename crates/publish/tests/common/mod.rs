@@ -183,6 +183,7 @@ pub fn verdicts(grade: Grade) -> Vec<Verdict> {
                 unit: unit.map(str::to_owned),
                 threshold: threshold.map(str::to_owned),
                 detail: detail.to_owned(),
+                sentences: std::collections::BTreeMap::new(),
                 evidence,
             }
         })
@@ -211,6 +212,7 @@ pub fn clip(moment: &Moment, product: &Product, grade: Grade, mp4: &[u8]) -> Cli
                 "in-point moved 1.1 s later: the product is in view from there".to_owned(),
                 "out-point moved 0.4 s later: a word would have been cut".to_owned(),
             ],
+            moved: None,
         },
         products: vec![ClipProduct {
             id: product.id.clone(),
