@@ -191,7 +191,7 @@ fn mutated_files_are_answered() {
             &NoAdviser,
         )
         .unwrap();
-        assert!(whole.info.duration.seconds() > 1.8, "{name}");
+        assert!(whole.media.info.duration.seconds() > 1.8, "{name}");
         clips.push((name, bytes));
     }
     let mut dice = Dice::new(0xbad);

@@ -46,8 +46,8 @@ pub use policy::{
     AudioPolicy, ClipPolicy, CompliancePolicy, DEFAULT_TEXT, GradePolicy, LivePolicy,
     PicturePolicy, Policy, ProductPolicy, SpeechPolicy, VideoPolicy, VisualPolicy,
 };
-pub use practices::best_practices;
-pub use products::ProductEvidence;
+pub use practices::{LiveFacts, Observed, Window, best_practices};
+pub use products::{ProductEvidence, shown_product};
 pub use sentences::Sentences;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};

@@ -38,3 +38,8 @@ impl ProductEvidence {
         self
     }
 }
+
+/// The product that is shown most; `None` where none is found or none was searched for.
+pub fn shown_product(_: &crate::evidence::Evidence) -> Option<String> {
+    None
+}

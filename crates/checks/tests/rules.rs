@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use reprise_checks::{
-    ClipFacts, Evidence, Phrases, Policy, SessionFacts, SourceFacts, best_practices, check, grade,
+    ClipFacts, Evidence, LiveFacts, Observed, Phrases, Policy, SessionFacts, SourceFacts, Window,
+    best_practices, check, grade,
 };
 use reprise_model::event::{Event, EventKind};
 use reprise_model::session::{Product, SessionManifest};
@@ -296,7 +297,25 @@ fn best_practices_are_read_from_the_log() {
     let mut acme = product("p1");
     acme.title = "ACME serum".to_owned();
     let hour = MediaDuration::from_seconds(3600.0);
-    let list = best_practices(&manifest, &[acme], Some(&events), zero(), hour, Some(19.25));
+    let seen = verdicts(&[(RuleId::PictureSteady, Outcome::Fail)]);
+    let observed = |host| Observed {
+        seconds: 20.0,
+        host_share: Some(host),
+        said: Some(BTreeMap::from([("confidence".to_owned(), 2)])),
+        ..Observed::default()
+    };
+    let (near, away) = (observed(1.0), observed(0.1));
+    let window = |moment_id, observed| Window { moment_id, verdicts: &seen, observed };
+    let live = LiveFacts {
+        manifest: &manifest,
+        products: &[acme],
+        log: Some(&events),
+        zero: zero(),
+        duration: hour,
+        local_start_hour: Some(19.25),
+        windows: &[window("m1", &near), window("m2", &away)],
+    };
+    let list = best_practices(&live);
     let of = |name: &str| list.iter().find(|practice| practice.name == name).unwrap();
     for (name, wanted) in [
         ("billboard_used", Outcome::Pass),
@@ -306,12 +325,22 @@ fn best_practices_are_read_from_the_log() {
         ("at_least_45_minutes", Outcome::Pass),
         ("starts_in_the_evening", Outcome::Pass),
         ("branded_product", Outcome::Pass),
-        ("deals_or_bundles", Outcome::Unknown),
-        ("host_visible", Outcome::Unknown),
+        ("deals_or_bundles", Outcome::Fail),
+        ("host_visible", Outcome::Pass),
+        ("call_to_action", Outcome::Pass),
+        ("image_stable", Outcome::Fail),
+        ("buyer_confidence", Outcome::Pass),
+        ("target_users_named", Outcome::Fail),
+        ("product_in_view", Outcome::Unknown),
     ] {
         assert_eq!(of(name).verdict, wanted, "{name}: {}", of(name).detail);
     }
     assert!(of("starts_in_the_evening").detail.contains("19:15"));
+    assert_eq!(of("host_visible").moment_ids, ["m1"]);
+    assert_eq!(of("call_to_action").moment_ids, ["m1", "m2"]);
+    let unseen = best_practices(&LiveFacts { windows: &[], ..live });
+    let missing = unseen.iter().filter(|practice| practice.verdict == Outcome::Unknown).count();
+    assert!(missing > 15, "nothing was looked at, but only {missing} are unknown");
     let mut names: Vec<&str> = list.iter().map(|practice| practice.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();

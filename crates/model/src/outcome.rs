@@ -177,4 +177,7 @@ pub struct BestPractice {
     pub verdict: Outcome,
     /// Evidence, or what is missing.
     pub detail: String,
+    /// Moments that show it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moment_ids: Vec<String>,
 }

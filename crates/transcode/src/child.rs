@@ -16,6 +16,7 @@ use reprise_media::{
 use reprise_model::{ByteSource, Error, Kind, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
+use crate::outline::Outline;
 use crate::trim::{Avoid, TrimSettings, Wanted};
 use crate::window::{
     CutClip, Decoded, Verify, WindowOutcome, WindowRequest, decode_clip, empty, picture_at,
@@ -36,7 +37,7 @@ pub(crate) enum Request<'a> {
     /// [`evidence_of`].
     Look { media: &'a Media, span: Span, look_for: &'a LookFor },
     /// [`picture_at`].
-    Picture { media: &'a Media, at: MediaTime },
+    Picture { media: &'a Media, at: MediaTime, outlines: &'a [Outline] },
     /// [`prove`].
     Prove { address: &'a str },
     /// [`misbehave`].
@@ -51,7 +52,7 @@ enum Asked {
     Window(Box<AskedWindow>),
     DecodeClip { look_for: Box<LookFor> },
     Look { media: Box<Media>, span: Span, look_for: Box<LookFor> },
-    Picture { media: Box<Media>, at: MediaTime },
+    Picture { media: Box<Media>, at: MediaTime, outlines: Vec<Outline> },
     Prove { address: String },
     Misbehave(Misbehaviour),
 }
@@ -168,8 +169,8 @@ fn work(
             let seen = evidence_of(source, &media, span, &look_for, adviser)?;
             plain(Answer::Evidence(Box::new(seen)))
         }
-        Asked::Picture { media, at } => {
-            Ok((Answer::Picture, vec![picture_at(source, &media, at)?]))
+        Asked::Picture { media, at, outlines } => {
+            Ok((Answer::Picture, vec![picture_at(source, &media, at, &outlines)?]))
         }
         Asked::Prove { address } => plain(Answer::Proof(prove(&address))),
         Asked::Misbehave(how) if may_misbehave => Err(misbehave(how, &source)),

@@ -4,6 +4,7 @@
 
 mod child;
 mod cover;
+mod outline;
 mod profile;
 mod trim;
 mod window;
@@ -11,6 +12,7 @@ mod workers;
 
 pub use child::serve_child;
 pub use cover::{jpeg, pick_cover};
+pub use outline::Outline;
 pub use profile::{DEFAULT_PROFILE, Profile};
 pub use trim::{Avoid, Trim, TrimInput, TrimRefusal, TrimSettings, Wanted, trim};
 pub use window::{

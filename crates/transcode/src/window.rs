@@ -14,8 +14,8 @@ use reprise_checks::{
     Adviser, Evidence, EvidenceCollector, LookFor, NoAdviser, Policy, SoundEvidence,
 };
 use reprise_media::{
-    ClipRequest, EncodeSettings, Media, MediaInfo, Remembered, Still, WindowOptions, WindowStats,
-    cut_clip, look, release_memory, scan, still,
+    ClipRequest, EncodeSettings, Media, Remembered, Still, WindowOptions, WindowStats, cut_clip,
+    look, release_memory, scan, still,
 };
 use reprise_model::bytes::MemorySource;
 use reprise_model::clip::ByteRange;
@@ -23,6 +23,7 @@ use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::cover::{jpeg, pick_cover};
+use crate::outline::{Outline, draw};
 use crate::trim::{Avoid, TrimInput, TrimRefusal, TrimSettings, Wanted, trim};
 
 /// What a window's job is given besides the bytes. Times are on the recording's own line.
@@ -100,6 +101,17 @@ pub struct CutClip {
     pub stats: WindowStats,
 }
 
+impl CutClip {
+    /// How many of the clip's pixels one of the recording's becomes; 1 where pictures are unknown.
+    pub fn scale(&self, recording: &Media) -> f32 {
+        let side = |media: &Media| media.info.video.as_ref().map(|v| v.width.min(v.height));
+        match (side(&self.decoded.media), side(recording)) {
+            (Some(clip), Some(source)) if source > 0 => clip as f32 / source as f32,
+            _ => 1.0,
+        }
+    }
+}
+
 /// No file yet.
 pub(crate) fn empty() -> Arc<[u8]> {
     Arc::from([])
@@ -108,9 +120,7 @@ pub(crate) fn empty() -> Arc<[u8]> {
 /// What a clip's file is and shows.
 #[derive(Serialize, Deserialize)]
 pub struct Decoded {
-    /// What it is.
-    pub info: MediaInfo,
-    /// The same, with what finds its pictures.
+    /// What it is, with what finds its pictures.
     pub media: Media,
     /// What it shows.
     pub evidence: Evidence,
@@ -241,10 +251,9 @@ fn shown(span: &Span, rate: (i32, i32)) -> Span {
 /// their evidence, moved to the clip's zero, and that of its sound, decoded as it ships.
 fn decode_sound(source: Arc<dyn ByteSource>, seen: Evidence, span: Span) -> Result<Decoded> {
     let media = scan(Arc::clone(&source))?;
-    let info = media.info.clone();
     let mut collector = EvidenceCollector::new(&LookFor::faults());
     let mut damaged_packets = 0;
-    if info.audio.is_some() && !info.span().is_empty() {
+    if media.info.audio.is_some() && !media.info.span().is_empty() {
         let mut sound = media.clone();
         sound.info.video = None;
         damaged_packets = look_whole(source, &sound, &mut collector)?;
@@ -253,7 +262,7 @@ fn decode_sound(source: Arc<dyn ByteSource>, seen: Evidence, span: Span) -> Resu
     let heard = collector.finish(&NoAdviser)?.sound;
     let seen = Evidence { sound: SoundEvidence::default(), ..seen };
     let evidence = Evidence { sound: heard, ..seen.shifted(MediaTime::ZERO - span.start) };
-    Ok(Decoded { info, media, evidence, damaged_packets })
+    Ok(Decoded { media, evidence, damaged_packets })
 }
 
 /// Decodes a whole file once.
@@ -266,13 +275,12 @@ pub fn decode_clip(
     adviser: &dyn Adviser,
 ) -> Result<Decoded> {
     let media = scan(Arc::clone(&source))?;
-    let info = media.info.clone();
     let mut collector = EvidenceCollector::new(look_for);
     let mut damaged_packets = 0;
-    if !info.span().is_empty() {
+    if !media.info.span().is_empty() {
         damaged_packets = look_whole(source, &media, &mut collector)?;
     }
-    Ok(Decoded { info, media, evidence: collector.finish(adviser)?, damaged_packets })
+    Ok(Decoded { media, evidence: collector.finish(adviser)?, damaged_packets })
 }
 
 fn look_whole(
@@ -286,11 +294,17 @@ fn look_whole(
     Ok(look(source, media, &options, collector)?.damaged_packets)
 }
 
-/// A picture of a file as JPEG, for evidence.
+/// A picture of a file as JPEG, for evidence, with outlines drawn into it.
 ///
 /// # Errors
 /// As [`still`].
-pub fn picture_at(source: Arc<dyn ByteSource>, media: &Media, at: MediaTime) -> Result<Vec<u8>> {
-    let picture: Still = still(source, media, at)?;
+pub fn picture_at(
+    source: Arc<dyn ByteSource>,
+    media: &Media,
+    at: MediaTime,
+    outlines: &[Outline],
+) -> Result<Vec<u8>> {
+    let mut picture: Still = still(source, media, at)?;
+    draw(&mut picture, outlines);
     jpeg(&picture)
 }

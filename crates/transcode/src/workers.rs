@@ -18,6 +18,7 @@ use reprise_model::{ByteSource, Error, Kind, MediaTime, Result, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::child::{Answer, Request, advise, evidence_of};
+use crate::outline::Outline;
 use crate::window::{Decoded, WindowOutcome, WindowRequest, decode_clip, picture_at, run_window};
 
 /// Children that are kept though nothing is to do.
@@ -162,10 +163,11 @@ impl MediaWorkers {
         source: Arc<dyn ByteSource>,
         media: &Media,
         at: MediaTime,
+        outlines: &[Outline],
     ) -> Result<Vec<u8>> {
-        let Some(pool) = &self.pool else { return picture_at(source, media, at) };
+        let Some(pool) = &self.pool else { return picture_at(source, media, at, outlines) };
         let span = Span::new(at, at);
-        match pool.ask(Request::Picture { media, at }, &source, Some(span), &NoAdviser)? {
+        match pool.ask(Request::Picture { media, at, outlines }, &source, Some(span), &NoAdviser)? {
             (Answer::Picture, files) => {
                 files.into_iter().next().ok_or_else(|| wrong_answer(&source))
             }

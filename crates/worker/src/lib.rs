@@ -1,10 +1,12 @@
 //! The stages in order, for one LIVE: ingest, segment, then window by window look, trim,
 //! transcode, check and grade, then publish. Resumes, bounds and reports what it does.
 
+mod advice;
 mod clip;
 mod counted;
 mod digest;
 mod jobs;
+mod materials;
 mod options;
 mod post;
 mod recording;
@@ -12,6 +14,7 @@ mod run;
 mod session;
 mod single;
 
+pub use advice::{Advice, OnRecording};
 pub use options::{Progress, ProgressSink, RunOptions};
 pub use recording::{OpenRecording, open_bytes};
 pub use run::{RunResult, run};

@@ -7,6 +7,8 @@ use reprise_model::Result;
 use reprise_segment::Settings;
 use reprise_transcode::{MediaWorkers, Profile, TrimSettings, Verify};
 
+use crate::advice::Advice;
+
 /// Settings of a run; all but `jobs` and `workers` are part of its key.
 #[derive(Clone)]
 pub struct RunOptions {
@@ -14,6 +16,8 @@ pub struct RunOptions {
     pub policy: Policy,
     /// What hosts say, per language.
     pub phrases: Phrases,
+    /// Models and readers of this machine.
+    pub advice: Advice,
     /// How clips are coded.
     pub profile: Profile,
     /// How moments are found.
@@ -45,6 +49,7 @@ impl RunOptions {
         Ok(Self {
             policy: Policy::default(),
             phrases: Phrases::default(),
+            advice: Advice::default(),
             profile: Profile::built_in()?,
             segment: Settings::default(),
             trim: TrimSettings::default(),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use reprise_checks::Transcript;
 use reprise_ingest::{Location, MeasuredPart, Timeline, resolve};
 use reprise_media::{FileSource, Media};
 use reprise_model::bytes::without_secrets;
@@ -36,6 +37,8 @@ pub struct OpenRecording {
     pub media: Media,
     /// Digest of its bytes.
     pub digest: String,
+    /// What is said in it, where the manifest names a transcript.
+    pub transcript: Option<Transcript>,
 }
 
 impl OpenRecording {
@@ -47,7 +50,7 @@ impl OpenRecording {
         let source = Counted::new(open_bytes(location)?);
         let media = workers.probe(source.clone())?;
         let digest = of_source(source.as_ref())?;
-        Ok(Self { uri: without_secrets(uri), source, media, digest })
+        Ok(Self { uri: without_secrets(uri), source, media, digest, transcript: None })
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use reprise_checks::best_practices;
+use reprise_checks::{LiveFacts, Window, best_practices};
 use reprise_model::clip::Clip;
 use reprise_model::moment::Moment;
 use reprise_model::outcome::{ClipSummary, NotClipped, SessionOutcome};
@@ -20,7 +20,7 @@ use reprise_publish::{ClipFolder, ReportData, RunManifest, SessionFolder, render
 use reprise_segment::Segmentation;
 use reprise_store::ObjectStore;
 
-use crate::clip::{ClipContext, ClipOutcome, STAGE, rejection};
+use crate::clip::{ClipContext, ClipOutcome, Made, STAGE, rejection};
 use crate::digest::Key;
 use crate::jobs;
 use crate::options::{Progress, RunOptions};
@@ -56,9 +56,10 @@ pub async fn run(
 
     stage("ingest", session.display().to_string());
     let path = session.to_owned();
-    let workers = options.workers.clone();
+    let (workers, advice) = (options.workers.clone(), options.advice.clone());
     let (session, recordings) = blocking(move || {
         let mut session = OpenSession::open(&path)?;
+        session.read_materials(&advice);
         let entries = &session.loaded.manifest.recordings;
         let recordings = Recordings::open(&session.loaded.base, entries, &workers)?;
         session.align(recordings.timeline.zero, recordings.timeline.duration);
@@ -67,6 +68,9 @@ pub async fn run(
     .await?;
     for warning in &session.loaded.warnings {
         tell(&Progress::Warning(warning.to_string()));
+    }
+    for left_out in &session.left_out {
+        tell(&Progress::Warning(left_out.clone()));
     }
     for skipped in &session.log.summary.skipped {
         tell(&Progress::Warning(format!(
@@ -100,11 +104,12 @@ pub async fn run(
     let made = jobs::each(moments.clone(), job.options.jobs, move |moment| {
         let made = worker.context().make(&moment);
         let detail = match &made {
-            Ok((_, ClipOutcome::Shipped(clip))) => {
+            Ok((_, ClipOutcome::Shipped(made))) => {
+                let clip = &made.clip;
                 format!("{} ({}, {})", clip.clip_id, clip.duration_s, clip.grade.as_str())
             }
-            Ok((_, ClipOutcome::Rejected(clip))) => {
-                let (rule, detail, _) = rejection(clip);
+            Ok((_, ClipOutcome::Rejected(made))) => {
+                let (rule, detail, _) = rejection(&made.clip);
                 format!("rejected by {rule}: {detail}")
             }
             Ok((_, ClipOutcome::Nothing(refusal))) => {
@@ -206,6 +211,7 @@ impl Job {
     ) -> Result<RunResult> {
         let mut shipped: Vec<Clip> = Vec::new();
         let mut rejected: Vec<Clip> = Vec::new();
+        let mut seen: Vec<(String, Made)> = Vec::new();
         let mut stages: Vec<String> = Vec::new();
         let mut not_clipped: Vec<NotClipped> = Vec::new();
         for (moment, made) in moments.iter().zip(made) {
@@ -225,12 +231,16 @@ impl Job {
             };
             stages.push(format!("{STAGE}/{key}"));
             match outcome {
-                ClipOutcome::Shipped(clip) => shipped.push(*clip),
-                ClipOutcome::Rejected(clip) => {
-                    let (rule, detail, at) = rejection(&clip);
-                    let time = Some(clip.span.start + at.unwrap_or_default());
+                ClipOutcome::Shipped(made) => {
+                    shipped.push(made.clip.clone());
+                    seen.push((moment.id.clone(), *made));
+                }
+                ClipOutcome::Rejected(made) => {
+                    let (rule, detail, at) = rejection(&made.clip);
+                    let time = Some(made.clip.span.start + at.unwrap_or_default());
                     not_clipped.push(NotClipped::broke(&moment.id, rule, detail, time));
-                    rejected.push(*clip);
+                    rejected.push(made.clip.clone());
+                    seen.push((moment.id.clone(), *made));
                 }
                 ClipOutcome::Nothing(refusal) => not_clipped.push(NotClipped::broke(
                     &moment.id,
@@ -253,7 +263,7 @@ impl Job {
         }
         stages.sort();
         stages.dedup();
-        let outcome = self.outcome(segmentation, &shipped, not_clipped);
+        let outcome = self.outcome(segmentation, &shipped, not_clipped, &seen);
         let manifest = RunManifest {
             run: self.run_key.clone(),
             version: crate::VERSION.to_owned(),
@@ -281,9 +291,18 @@ impl Job {
         segmentation: &Segmentation,
         shipped: &[Clip],
         not_clipped: Vec<NotClipped>,
+        seen: &[(String, Made)],
     ) -> SessionOutcome {
         let manifest = &self.session.loaded.manifest;
         let timeline = &self.recordings.timeline;
+        let windows: Vec<Window<'_>> = seen
+            .iter()
+            .map(|(moment_id, made)| Window {
+                moment_id,
+                verdicts: &made.clip.verdicts,
+                observed: &made.observed,
+            })
+            .collect();
         SessionOutcome {
             reprise_version: crate::VERSION.to_owned(),
             run: self.run_key.clone(),
@@ -304,14 +323,15 @@ impl Job {
                 })
                 .collect(),
             not_clipped,
-            best_practices: best_practices(
+            best_practices: best_practices(&LiveFacts {
                 manifest,
-                &self.session.loaded.products,
-                self.session.has_log().then_some(self.session.log.kept.as_slice()),
-                timeline.zero,
-                timeline.duration,
-                local_hour(timeline.zero, &manifest.timezone),
-            ),
+                products: &self.session.loaded.products,
+                log: self.session.has_log().then_some(self.session.log.kept.as_slice()),
+                zero: timeline.zero,
+                duration: timeline.duration,
+                local_start_hour: local_hour(timeline.zero, &manifest.timezone),
+                windows: &windows,
+            }),
         }
     }
 
@@ -361,6 +381,9 @@ fn run_key(session: &OpenSession, recordings: &Recordings, options: &RunOptions)
         .value(&options.segment)
         .value(&options.trim)
         .value(&options.keep_rejected)
+        .value(&options.phrases)
+        .text(&session.materials)
+        .text(&options.advice.digest)
         .finish()
 }
 

@@ -14,6 +14,8 @@ use reprise_model::{MediaDuration, MediaTime, Result, Span, WallTime};
 use reprise_segment::{Input, Segmentation, Settings, explain, segment};
 use reprise_transcode::MediaWorkers;
 
+use crate::advice::Advice;
+use crate::materials::{digest_of, look_for};
 use crate::options::RunOptions;
 
 use crate::recording::open_bytes;
@@ -30,6 +32,10 @@ pub struct OpenSession {
     pub languages: Vec<String>,
     /// What is searched for in the pictures.
     pub look_for: LookFor,
+    /// Digest of it.
+    pub materials: String,
+    /// Pictures that could not be read, for people.
+    pub left_out: Vec<String>,
 }
 
 impl OpenSession {
@@ -55,7 +61,23 @@ impl OpenSession {
         release_memory();
         let product_uses = log.observations.product_uses();
         let languages = loaded.manifest.all_languages();
-        Ok(Self { loaded, log, product_uses, languages, look_for: LookFor::default() })
+        Ok(Self {
+            loaded,
+            log,
+            product_uses,
+            languages,
+            look_for: LookFor::default(),
+            materials: String::new(),
+            left_out: Vec::new(),
+        })
+    }
+
+    /// Reads the pictures that the manifest names, and takes what this machine has to search with.
+    pub fn read_materials(&mut self, advice: &Advice) {
+        let (look_for, left_out) = look_for(&self.loaded);
+        self.materials = digest_of(&look_for);
+        self.look_for = advice.completed(look_for);
+        self.left_out = left_out;
     }
 
     /// Whether the log says anything.

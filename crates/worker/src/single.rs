@@ -14,7 +14,8 @@ use reprise_model::{Error, Grade, Kind, MediaDuration, MediaTime, Result, RuleId
 use reprise_transcode::{Decoded, MediaWorkers, Wanted, WindowOutcome, WindowRequest};
 use serde::Serialize;
 
-use crate::clip::{bare_clip, clip_facts, source_facts};
+use crate::advice::OnRecording;
+use crate::clip::{Judged, bare_clip, clip_facts, graded, source_facts};
 use crate::digest::Key;
 use crate::jobs;
 use crate::options::{Progress, RunOptions};
@@ -103,19 +104,21 @@ fn cut_one(file: &OpenRecording, span: Span, options: &RunOptions) -> Result<Mad
         encode: &options.profile.settings,
         verify: options.verify,
     };
-    let cut = match options.workers.run_window(file.source.clone(), &request, &NoAdviser)? {
+    let look_for = options.advice.completed(LookFor::default());
+    let adviser = OnRecording { advice: &options.advice, transcript: None };
+    let request = WindowRequest { look_for: &look_for, ..request };
+    let cut = match options.workers.run_window(file.source.clone(), &request, &adviser)? {
         WindowOutcome::Clip(cut) => cut,
         WindowOutcome::Nothing(refusal) => return Err(Error::new(Kind::Bug, refusal.detail)),
     };
     let mut clip = bare_clip(&cut, file);
     let key = Key::new("cut").text(&file.digest).value(&cut.span).text(&options.profile.text);
     clip.clip_id = format!("cut-{}", &key.finish()[..8]);
-    let facts = clip_facts(&cut, Some(source_facts(file, &cut)), None, &options.phrases);
+    let judged = Judged::cut(&cut);
+    let source = Some(source_facts(file, cut.span, &cut.source));
+    let facts = clip_facts(&judged, source, None, &options.phrases);
     clip.verdicts = check_rules(&facts, &options.policy);
-    let grading = grade(&clip.verdicts, &options.policy);
-    clip.grade = grading.grade;
-    clip.grade_after_remix = grading.grade_after_remix;
-    clip.unverified = grading.unverified;
+    graded(&mut clip, &options.policy);
     let cut = *cut;
     Ok((clip, cut.mp4, cut.cover))
 }
@@ -171,7 +174,8 @@ pub struct CheckResult {
 pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult> {
     let source = FileSource::open(&request.clip)?;
     let decoded = options.workers.decode_clip(source, &LookFor::default(), &NoAdviser)?;
-    let Decoded { info, evidence, damaged_packets, .. } = decoded;
+    let Decoded { media, evidence, damaged_packets } = decoded;
+    let info = media.info;
     let video = info.video.as_ref();
     let mut session = request.session.as_deref().map(OpenSession::open).transpose()?;
     let original = match &request.source {

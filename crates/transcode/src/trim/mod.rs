@@ -12,7 +12,7 @@ mod worth;
 
 use reprise_checks::{Evidence, Phrases, Policy};
 use reprise_model::session::Product;
-use reprise_model::{MediaDuration, MediaTime, RuleId, Span};
+use reprise_model::{MediaTime, RuleId, Span};
 use serde::{Deserialize, Serialize};
 
 use edges::{clear_stretches, edges};

@@ -1,0 +1,37 @@
+//! Who is asked for words and for text in pictures: models that are loaded once a job, and transcripts
+//! that came with a recording.
+
+use reprise_checks::{Adviser, GrayPicture, LookFor, SoundEvidence, TextLine, Transcript};
+use reprise_model::{MediaDuration, Result};
+
+/// Models and readers of this machine, loaded once and shared by all windows.
+#[derive(Clone, Default)]
+pub struct Advice {
+    /// Names what is there; part of every key that depends on it.
+    pub digest: String,
+}
+
+impl Advice {
+    /// What is searched for, with what this machine has to search with.
+    pub fn completed(&self, look_for: LookFor) -> LookFor {
+        look_for
+    }
+}
+
+/// Advice on one file of a recording.
+pub struct OnRecording<'a> {
+    /// Models and readers.
+    pub advice: &'a Advice,
+    /// What is said in it, where that is known; times are the file's own.
+    pub transcript: Option<&'a Transcript>,
+}
+
+impl Adviser for OnRecording<'_> {
+    fn transcribe(&self, sound: &SoundEvidence) -> Result<Option<Transcript>> {
+        Ok(self.transcript.map(|all| all.within(sound.span().widened(MediaDuration::ZERO))))
+    }
+
+    fn read_text(&self, _: &[GrayPicture]) -> Result<Option<Vec<Vec<TextLine>>>> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,63 @@
+//! The key of a clip: everything that goes into its pictures, its sound and its verdicts.
+
+use reprise_model::MediaDuration;
+use reprise_model::event::{Event, EventKind};
+use reprise_model::moment::Moment;
+use reprise_model::session::Product;
+use reprise_transcode::{Avoid, Verify, Wanted};
+
+use super::{ClipContext, STAGE};
+use crate::digest::Key;
+
+/// Events so near to a moment may count for its clip, seconds: the window's reach and the clip's length.
+const EVENTS_AROUND_S: f64 = 90.0;
+
+impl ClipContext<'_> {
+    pub(super) fn key(
+        &self,
+        moment: &Moment,
+        products: &[&Product],
+        avoid: &[Avoid],
+        wanted: &Wanted,
+    ) -> String {
+        let manifest = &self.session.loaded.manifest;
+        let file = self.recordings.locate(moment.span).map(|(index, _)| index);
+        let (recording, offset) = file.map_or((String::new(), MediaDuration::ZERO), |index| {
+            (self.recordings.files[index].digest.clone(), self.recordings.offset(index))
+        });
+        // What is said is held against what happened around it.
+        let around = moment.span.widened(MediaDuration::from_seconds(EVENTS_AROUND_S));
+        let timeline = &self.recordings.timeline;
+        let counts = |event: &&Event| {
+            matches!(event.kind, EventKind::Violation { .. } | EventKind::Rehearsal { .. })
+                || around.contains(timeline.media_time(event.at))
+        };
+        let events: Vec<&Event> = self.session.log.kept.iter().filter(counts).collect();
+        let listed: Vec<&str> = products.iter().map(|product| product.id.as_str()).collect();
+        let shown: Vec<(bool, bool)> = listed
+            .iter()
+            .map(|id| (self.featured(true).contains(id), self.featured(false).contains(id)))
+            .collect();
+        Key::new(STAGE)
+            .text(&recording)
+            .value(&offset)
+            .value(&moment.span)
+            .value(&avoid)
+            .value(&self.options.policy)
+            .text(&self.options.profile.text)
+            .value(&(self.options.verify == Verify::Full))
+            .value(&self.options.trim)
+            .text(manifest.id.as_str())
+            .value(&self.recordings.timeline.zero)
+            .value(&manifest.all_languages())
+            .value(&events)
+            .value(wanted)
+            .text(&self.session.materials)
+            .text(&self.options.advice.digest)
+            .value(&listed)
+            .value(&shown)
+            .value(&!self.session.has_log())
+            .value(&self.session.loaded.products.is_empty())
+            .finish()
+    }
+}
