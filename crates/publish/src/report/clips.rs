@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use reprise_model::clip::{Clip, CutMethod};
+use reprise_model::clip::{Clip, CutMethod, Moved};
 use reprise_model::moment::{Attributed, LikelyCause, Reason};
+use reprise_model::{Grade, RuleId};
 
 use super::ReportData;
 use super::text::{
@@ -243,11 +244,35 @@ fn cut(clip: &Clip) -> String {
     };
     let notes: String =
         clip.cut.notes.iter().map(|note| format!("<li>{}</li>", esc(note))).collect();
+    let moved = clip.cut.moved.as_ref().map_or_else(String::new, moved_words);
     format!(
-        "<details><summary>How it was cut</summary><p>{how} ({} copied, {} encoded).</p><ul>{notes}</ul></details>",
+        "<details><summary>How it was cut</summary><p>{how} ({} copied, {} encoded).</p>{moved}<ul>{notes}</ul></details>",
         seconds(clip.cut.copied_s),
         seconds(clip.cut.encoded_s),
     )
+}
+
+/// What choosing the edges gained against a cut of exactly the moment.
+fn moved_words(moved: &Moved) -> String {
+    let names = |rules: &[RuleId]| {
+        let words: Vec<&str> = rules.iter().map(|rule| rule.words()).collect();
+        words.join("; ")
+    };
+    let mut out = format!(
+        "<p>Begins {:+.2} s and ends {:+.2} s against the moment's own edges. ",
+        moved.start_by_s.seconds(),
+        moved.end_by_s.seconds()
+    );
+    if moved.untouched_grade == Grade::Rejected {
+        out.push_str("A clip of exactly the moment would have been rejected. ");
+    }
+    if !moved.gained.is_empty() {
+        out.push_str(&format!("Gained: {}. ", esc(&names(&moved.gained))));
+    }
+    if !moved.lost.is_empty() {
+        out.push_str(&format!("Given up: {}. ", esc(&names(&moved.lost))));
+    }
+    format!("{}</p>", out.trim_end())
 }
 
 fn said(clip: &Clip) -> String {

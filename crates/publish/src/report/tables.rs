@@ -155,9 +155,10 @@ pub(super) fn best_practices(data: &ReportData<'_>) -> String {
             .filter(|practice| practice.verdict == verdict)
             .map(|practice| {
                 format!(
-                    "<li><strong>{}</strong><br>{}</li>",
+                    "<li><strong>{}</strong><br>{}{}</li>",
                     esc(&sentence_case(&practice.name)),
-                    esc(&practice.detail)
+                    esc(&practice.detail),
+                    shown_at(data, &practice.moment_ids)
                 )
             })
             .collect();
@@ -173,6 +174,18 @@ pub(super) fn best_practices(data: &ReportData<'_>) -> String {
         }
     }
     format!("<div class=\"columns\">{out}</div>")
+}
+
+/// Where moments that show a practice lie, such as `Seen at 0:02:10, 0:07:31`.
+fn shown_at(data: &ReportData<'_>, moment_ids: &[String]) -> String {
+    let moments = data.outcome.moments.iter().filter(|moment| moment_ids.contains(&moment.id));
+    let mut starts: Vec<MediaTime> = moments.map(|moment| moment.span.start).collect();
+    starts.sort();
+    if starts.is_empty() {
+        return String::new();
+    }
+    let times: Vec<String> = starts.iter().map(|start| clock(*start)).collect();
+    format!("<br><span class=\"muted\">Seen at {}</span>", times.join(", "))
 }
 
 /// What is wrong with the recording, and its files.

@@ -51,8 +51,12 @@ pub(super) fn verdicts(clip: &Clip, base: &str) -> String {
         count(Outcome::Unknown),
     );
     for tier in [Tier::Basic, Tier::High, Tier::GoodCase, Tier::Advice] {
-        let rows: String =
-            clip.verdicts.iter().filter(|v| v.tier == tier).map(|v| row(v, base)).collect();
+        let rows: String = clip
+            .verdicts
+            .iter()
+            .filter(|v| v.tier == tier)
+            .map(|v| row(v, base, &clip.languages))
+            .collect();
         if !rows.is_empty() {
             let words = tier_words(tier);
             let _ = write!(
@@ -65,7 +69,7 @@ pub(super) fn verdicts(clip: &Clip, base: &str) -> String {
     out
 }
 
-fn row(verdict: &Verdict, base: &str) -> String {
+fn row(verdict: &Verdict, base: &str, languages: &[String]) -> String {
     let (words, sign, class) = verdict_words(verdict.verdict);
     let unit = verdict.unit.as_deref().map_or_else(String::new, |unit| format!(" {unit}"));
     let measured =
@@ -86,14 +90,28 @@ fn row(verdict: &Verdict, base: &str) -> String {
         "<tr><th scope=\"row\">{}<code>{}</code></th>\
          <td data-label=\"Verdict\"><span class=\"verdict {class}\"><span aria-hidden=\"true\">{sign}</span> {words}</span></td>\
          {}{}\
-         <td data-label=\"Found\">{}{}</td></tr>",
+         <td data-label=\"Found\">{}<span class=\"measured\">{}</span>{}</td></tr>",
         esc(&capital(rule.words())),
         rule.as_str(),
         cell("Measured", &measured),
         cell("Wanted", &wanted),
+        said(verdict, languages),
         esc(&verdict.detail),
         evidence(&verdict.evidence, base),
     )
+}
+
+/// The verdict in the languages of the session, in English where it has none of them.
+fn said(verdict: &Verdict, languages: &[String]) -> String {
+    let of_session = |language: &str| {
+        languages.iter().any(|tag| tag.split('-').next().is_some_and(|first| first == language))
+    };
+    let any = verdict.sentences.keys().any(|language| of_session(language));
+    let fits = |language: &str| if any { of_session(language) } else { language == "en" };
+    let sentence = |(language, sentence): (&String, &String)| {
+        format!("<p class=\"said\" lang=\"{}\">{}</p>", esc(language), esc(sentence))
+    };
+    verdict.sentences.iter().filter(|(language, _)| fits(language)).map(sentence).collect()
 }
 
 fn evidence(evidence: &[Evidence], base: &str) -> String {
