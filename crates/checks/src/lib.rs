@@ -36,7 +36,7 @@ pub use clarity::ClarityEvidence;
 pub use codes::CodeEvidence;
 pub use evidence::{Evidence, EvidenceCollector};
 pub use gray_picture::GrayPicture;
-pub use look_for::{Adviser, LookFor, NamedPicture, NoAdviser, ProductReference, TextLine};
+pub use look_for::{Adviser, LookFor, NamedPicture, NoAdviser, ProductReference, Said, TextLine};
 pub use loudness::Loudness;
 pub use marks::MarkEvidence;
 pub use people::PeopleEvidence;

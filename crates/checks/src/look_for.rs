@@ -1,6 +1,6 @@
 //! What a look searches for besides what it always measures, and whom it asks for what it cannot do.
 
-use reprise_model::Result;
+use reprise_model::{Result, RuleId, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::gray_picture::GrayPicture;
@@ -51,6 +51,16 @@ pub struct NamedPicture {
     pub picture: GrayPicture,
 }
 
+/// Words that keep a rule where a clip holds them whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// Which rule: a benefit, a unique selling point, a call to action.
+    pub rule: RuleId,
+    /// Where, on the transcript's time line.
+    pub span: Span,
+}
+
 /// A line of text that was read in a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +82,14 @@ pub trait Adviser: Send + Sync {
     /// # Errors
     /// Where a model fails.
     fn transcribe(&self, sound: &SoundEvidence) -> Result<Option<Transcript>>;
+
+    /// What is said in a transcript that a clip should hold whole, on its time line.
+    ///
+    /// # Errors
+    /// Where the way to the adviser is broken.
+    fn said(&self, _: &Transcript) -> Result<Vec<Said>> {
+        Ok(Vec::new())
+    }
 
     /// The text in each of these pictures; `None` where no reader of text is there.
     ///

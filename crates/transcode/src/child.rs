@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use reprise_checks::{
-    Adviser, Evidence, EvidenceCollector, GrayPicture, LookFor, Policy, SoundEvidence, TextLine,
-    Transcript,
+    Adviser, Evidence, EvidenceCollector, GrayPicture, LookFor, Policy, Said, SoundEvidence,
+    TextLine, Transcript,
 };
 use reprise_media::remote::{Misbehaviour, Parent, misbehave, wire};
 use reprise_media::sandbox::{Attempt, prove};
@@ -182,6 +182,7 @@ fn work(
 #[derive(Serialize, Deserialize)]
 enum Question<'a> {
     Transcribe(Cow<'a, SoundEvidence>),
+    Said(Cow<'a, Transcript>),
     ReadText(Cow<'a, [GrayPicture]>),
 }
 
@@ -189,6 +190,7 @@ enum Question<'a> {
 #[derive(Serialize, Deserialize)]
 enum Advice {
     Transcript(Option<Transcript>),
+    Said(Vec<Said>),
     Text(Option<Vec<Vec<TextLine>>>),
 }
 
@@ -205,18 +207,27 @@ impl Adviser for RemoteAdviser<'_> {
     fn transcribe(&self, sound: &SoundEvidence) -> Result<Option<Transcript>> {
         match self.ask(&Question::Transcribe(Cow::Borrowed(sound)))? {
             Advice::Transcript(found) => Ok(found),
-            Advice::Text(_) => Err(Error::new(Kind::Bug, "the parent answers something else")),
+            _ => Err(something_else()),
+        }
+    }
+
+    fn said(&self, transcript: &Transcript) -> Result<Vec<Said>> {
+        match self.ask(&Question::Said(Cow::Borrowed(transcript)))? {
+            Advice::Said(found) => Ok(found),
+            _ => Err(something_else()),
         }
     }
 
     fn read_text(&self, pictures: &[GrayPicture]) -> Result<Option<Vec<Vec<TextLine>>>> {
         match self.ask(&Question::ReadText(Cow::Borrowed(pictures)))? {
             Advice::Text(found) => Ok(found),
-            Advice::Transcript(_) => {
-                Err(Error::new(Kind::Bug, "the parent answers something else"))
-            }
+            _ => Err(something_else()),
         }
     }
+}
+
+fn something_else() -> Error {
+    Error::new(Kind::Bug, "the parent answers something else than it was asked")
 }
 
 /// Answers a child's question on the parent's side. The child is not trusted: what does not hold
@@ -227,6 +238,7 @@ pub(crate) fn advise(question: &[u8], adviser: &dyn Adviser) -> Vec<u8> {
             Err(Error::new(Kind::Malformed, "the child asks about sound that is none"))
         }
         Question::Transcribe(sound) => adviser.transcribe(&sound).map(Advice::Transcript),
+        Question::Said(transcript) => adviser.said(&transcript).map(Advice::Said),
         Question::ReadText(pictures) if !pictures.iter().all(GrayPicture::holds_together) => {
             Err(Error::new(Kind::Malformed, "the child asks about a picture that is none"))
         }

@@ -150,6 +150,10 @@ pub fn run_window(
         let stats = look(Arc::clone(&source), request.media, &options, &mut collector)?;
         let evidence = collector.finish(adviser)?;
         release_memory();
+        let said = match &evidence.transcript {
+            Some(transcript) if !transcript.words.is_empty() => adviser.said(transcript)?,
+            _ => Vec::new(),
+        };
         let found = trim(&TrimInput {
             moment: request.moment.intersect(window),
             window,
@@ -157,6 +161,7 @@ pub fn run_window(
             avoid: request.avoid,
             key_pictures: if request.encode.smart_cut { &stats.idr } else { &[] },
             wanted: request.wanted,
+            said: &said,
             policy: request.policy,
             settings: request.trim,
         });

@@ -10,8 +10,7 @@ mod edges;
 mod tests;
 mod worth;
 
-use reprise_checks::{Evidence, Phrases, Policy};
-use reprise_model::session::Product;
+use reprise_checks::{Evidence, Policy, Said};
 use reprise_model::{MediaTime, RuleId, Span};
 use serde::{Deserialize, Serialize};
 
@@ -71,10 +70,6 @@ pub struct TrimSettings {
 pub struct Wanted {
     /// Ids of the products that the moment sold, the likeliest first.
     pub product_ids: Vec<String>,
-    /// The session's products.
-    pub products: Vec<Product>,
-    /// What hosts say, per language.
-    pub phrases: Phrases,
     /// When offers (flash sales, giveaways) ended.
     pub offers_end: Vec<MediaTime>,
 }
@@ -113,6 +108,8 @@ pub struct TrimInput<'a> {
     pub key_pictures: &'a [MediaTime],
     /// What the clip should show and say.
     pub wanted: &'a Wanted,
+    /// What is said that the clip should hold.
+    pub said: &'a [Said],
     /// Thresholds of the faults and of the length.
     pub policy: &'a Policy,
     /// What the search weighs.

@@ -42,6 +42,7 @@ fn run(evidence: &Evidence, moment: (f64, f64), avoid: &[Avoid]) -> Result<Trim,
         avoid,
         key_pictures: &[],
         wanted: &Wanted::default(),
+        said: &[],
         policy: &Policy::default(),
         settings: &TrimSettings::default(),
     })
@@ -58,6 +59,7 @@ fn a_key_picture_in_the_same_pause_is_preferred_and_one_in_a_word_is_not() {
             avoid: &[],
             key_pictures,
             wanted: &Wanted::default(),
+            said: &[],
             policy: &Policy::default(),
             settings: &TrimSettings::default(),
         });

@@ -17,7 +17,6 @@ pub(super) struct Worth<'a> {
     /// Words, in order.
     words: Vec<Span>,
     shown: Option<Shown>,
-    said: Vec<(RuleId, Span)>,
 }
 
 /// Where the product that the clip is about is seen.
@@ -37,7 +36,6 @@ impl<'a> Worth<'a> {
             scene_cuts: input.evidence.scene_cuts(),
             words: words.map(|word| Span::new(word.start, word.end)).collect(),
             shown: shown(input),
-            said: said(input),
         }
     }
 
@@ -92,9 +90,8 @@ impl<'a> Worth<'a> {
         let policy = self.input.policy;
         let seen = self.shown.as_ref().map(|shown| shown.keeps(span, policy)).unwrap_or_default();
         let said = move |rule: RuleId| {
-            self.said
-                .iter()
-                .any(|&(of, at)| of == rule && span.start <= at.start && at.end <= span.end)
+            let mut said = self.input.said.iter().filter(|said| said.rule == rule);
+            said.any(|said| span.start <= said.span.start && said.span.end <= span.end)
         };
         let spoken = [RuleId::SpeechBenefit, RuleId::SpeechUniquePoint, RuleId::SpeechCallToAction]
             .into_iter()
@@ -173,9 +170,4 @@ impl Shown {
 /// Where the product is that the clip is about: the linked one, or else the one that is shown most.
 fn shown(_: &TrimInput<'_>) -> Option<Shown> {
     None
-}
-
-/// What is said of the product, and where.
-fn said(_: &TrimInput<'_>) -> Vec<(RuleId, Span)> {
-    Vec::new()
 }

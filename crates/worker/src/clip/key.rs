@@ -52,6 +52,7 @@ impl ClipContext<'_> {
             .value(&manifest.all_languages())
             .value(&events)
             .value(wanted)
+            .value(&self.session.loaded.products)
             .text(&self.session.materials)
             .text(&self.options.advice.digest)
             .value(&listed)

@@ -267,8 +267,6 @@ impl ClipContext<'_> {
     fn wanted(&self, products: &[&Product]) -> Wanted {
         Wanted {
             product_ids: products.iter().map(|product| product.id.clone()).collect(),
-            products: self.session.loaded.products.clone(),
-            phrases: self.options.phrases.clone(),
             offers_end: self.offers_end(),
         }
     }
