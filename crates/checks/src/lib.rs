@@ -15,6 +15,8 @@ mod evidence;
 mod look_for;
 mod loudness;
 mod marks;
+mod music;
+mod noise;
 mod people;
 mod phrases;
 mod picture;
@@ -38,6 +40,8 @@ pub use look_for::{
 };
 pub use loudness::Loudness;
 pub use marks::MarkEvidence;
+pub use music::Music;
+pub use noise::Hum;
 pub use people::PeopleEvidence;
 pub use phrases::Phrases;
 pub use picture::{PictureEvidence, PictureSample};
