@@ -9,6 +9,8 @@ use crate::clarity::{ClarityCollector, ClarityEvidence};
 use crate::codes::{CodeCollector, CodeEvidence};
 use crate::look_for::{Adviser, LookFor};
 use crate::marks::{MarkCollector, MarkEvidence};
+use crate::music::Music;
+use crate::noise::Hum;
 use crate::people::{PeopleCollector, PeopleEvidence};
 use crate::picture::{PictureCollector, PictureEvidence};
 use crate::policy::Policy;
@@ -187,6 +189,16 @@ impl Evidence {
     /// Speech and noise levels; `None` where no speech is found.
     pub fn speech_to_noise(&self) -> Option<SpeechToNoise> {
         crate::speech::speech_to_noise(&self.sound)
+    }
+
+    /// Music in the background.
+    pub fn music(&self) -> Music {
+        crate::music::music(&self.sound, self.hum())
+    }
+
+    /// Mains hum; `None` where none is heard.
+    pub fn hum(&self) -> Option<Hum> {
+        crate::noise::hum(&self.sound.waveform.samples)
     }
 
     /// The part of the evidence that lies in `span`, for looking at one candidate cut of a window;

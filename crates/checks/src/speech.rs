@@ -26,8 +26,11 @@ pub struct SpeechToNoise {
     /// Active speech level, noise taken off, dBFS: mean energy while someone speaks, breaks of up
     /// to 0.2 s counted in (as ITU-T P.56 does).
     pub speech_db: f64,
-    /// Mean energy in the pauses, dBFS.
+    /// Mean energy in the pauses, dBFS; where there are hardly any, of what is steady under the
+    /// speech.
     pub noise_db: f64,
+    /// Energy of what is steady under the speech, in its pauses and between its tones, dBFS.
+    pub steady_db: f64,
     /// The difference, dB; at most 80.
     pub ratio_db: f64,
     /// Share of the time in which someone speaks, 0 to 1.
@@ -97,26 +100,27 @@ pub(crate) fn speech_to_noise(sound: &SoundEvidence) -> Option<SpeechToNoise> {
     if speaking.len() < 50 || (voiced as f64) < VOICED_SHARE_MIN * speaking.len() as f64 {
         return None;
     }
-    // Speech rings on and begins softly: what lies next to it is neither.
-    let quiet: Vec<usize> = heard
-        .iter()
-        .copied()
-        .filter(|&i| !active[i.saturating_sub(4)..(i + 3).min(active.len())].contains(&true))
-        .collect();
+    let (quiet, tonal) = pause_blocks(sound, &active);
     let level = &sound.energy_db10;
     let power = |indices: &[usize]| {
         let sum: f64 = indices.iter().map(|&i| 10f64.powf(f64::from(level[i]) / 100.0)).sum();
         sum / indices.len().max(1) as f64
     };
-    let noise = if quiet.len() >= 15 {
-        power(&quiet)
-    } else {
-        // Speech without pauses: the quietest twentieth is as near to the noise as one gets.
-        let mut sorted = heard.clone();
-        sorted.sort_by_key(|&i| voice[i]);
-        power(&sorted[..(sorted.len() / 20).max(1)])
-    };
-    let noise = noise.max(1e-12);
+    // Steady noise is read off below 8 kHz; what lies above is taken from the quietest instants.
+    let mut lowest = heard.clone();
+    lowest.sort_by_key(|&i| voice[i]);
+    lowest.truncate((heard.len() / 10).max(1));
+    let wave = &sound.waveform.samples;
+    let steady = match crate::noise::floor_power(wave) {
+        Some(floor) => floor + (power(&lowest) - low_power(wave, &lowest)).max(0.0),
+        None => power(&lowest),
+    }
+    .max(1e-12);
+    // The longer the pauses, the better they tell the noise; noise that comes and goes is in them
+    // alone.
+    let trust = ((quiet.len() as f64 - 30.0) / 70.0).clamp(0.0, 1.0);
+    let in_pauses = power(&quiet).max(1e-12);
+    let noise = (in_pauses.ln() * trust + steady.ln() * (1.0 - trust)).exp();
     // Energy of the active blocks, spread over them and the short breaks between them.
     let mut since = HANGOVER;
     let held = heard.iter().filter(|&&i| {
@@ -126,14 +130,51 @@ pub(crate) fn speech_to_noise(sound: &SoundEvidence) -> Option<SpeechToNoise> {
     let held = held.count().max(1) as f64;
     let speech = (power(&speaking) * speaking.len() as f64 / held - noise).max(noise * 0.01);
     let db = |power: f64| 10.0 * power.log10();
-    let pitched = quiet.iter().filter(|&&i| sound.voiced.get(i) >= Some(&VOICED_FROM)).count();
     Some(SpeechToNoise {
         speech_db: db(speech),
         noise_db: db(noise),
+        steady_db: db(steady),
         ratio_db: (db(speech) - db(noise)).min(80.0),
         active_share: speaking.len() as f64 / active.len().max(1) as f64,
-        tonal: quiet.len() >= 15 && pitched * 5 >= quiet.len() * 2,
+        tonal,
     })
+}
+
+/// Blocks of pauses of 0.15 s and more, their edges left out (speech rings on and begins softly),
+/// and whether what is heard in them has pitch. Where only few of them have, those are left out:
+/// a soft voice goes on there.
+fn pause_blocks(sound: &SoundEvidence, active: &[bool]) -> (Vec<usize>, bool) {
+    let heard = |i: usize| sound.voice_db10[i] > SILENT_DB10 + 200;
+    let mut quiet: Vec<usize> = (0..active.len())
+        .filter(|&i| {
+            heard(i) && !active[i.saturating_sub(4)..(i + 3).min(active.len())].contains(&true)
+        })
+        .collect();
+    let pitched = |i: usize| sound.voiced.get(i) >= Some(&VOICED_FROM);
+    let count = quiet.iter().filter(|&&i| pitched(i)).count();
+    let tonal = quiet.len() >= 15 && count * 5 >= quiet.len() * 2;
+    quiet = quiet
+        .chunk_by(|a, b| a + 1 == *b)
+        .filter(|run| run.len() >= 8)
+        .flatten()
+        .copied()
+        .collect();
+    if !tonal {
+        quiet.retain(|&i| !(i.saturating_sub(5)..i + 6).any(pitched));
+    }
+    (quiet, tonal)
+}
+
+/// Mean power of these blocks of 10 ms below 8 kHz, full scale squared.
+fn low_power(at_16k: &[i16], blocks: &[usize]) -> f64 {
+    let (all, _) = at_16k.as_chunks::<160>();
+    let sum: f64 = blocks
+        .iter()
+        .filter_map(|&block| all.get(block))
+        .flatten()
+        .map(|&x| (f64::from(x) / 32768.0).powi(2))
+        .sum();
+    sum / (blocks.len().max(1) * 160) as f64
 }
 
 /// Periodicity of each block of 10 ms at 70 to 400 Hz, 0 to 100: the largest normalised

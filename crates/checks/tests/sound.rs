@@ -7,6 +7,9 @@ use common::{RATE, as_clip, heard, near};
 use reprise_checks::{Policy, align};
 use reprise_model::Span;
 
+/// From where on something is dubbed over, dB.
+const DUBBED_DB: f64 = -6.0;
+
 /// Something with the rhythm, the pitch and the levels of speech: `seconds` of syllables, with
 /// silence during `pauses`, over room noise of `noise` (amplitude).
 fn speech(seconds: f64, pauses: &[(f64, f64)], noise: f64) -> Vec<f32> {
@@ -121,7 +124,8 @@ fn the_recordings_sound_is_told_from_others() {
     let span = Span::from_seconds(4.0, 16.0);
     let whole = speech(20.0, &[(6.0, 6.5), (11.0, 11.4)], 0.002);
     let cut = |from: usize| whole[from..from + 12 * RATE as usize].to_vec();
-    let held = |sound: &[f32]| align(&heard(sound).sound, &recording.sound, span).unwrap();
+    let held =
+        |sound: &[f32]| align(&heard(sound).sound, &recording.sound, span, DUBBED_DB).unwrap();
 
     let same = held(&cut(4 * RATE as usize));
     assert_eq!((same.missing_ms, same.replaced_ms, same.added_ms), (0.0, 0.0, 0.0), "{same:?}");
@@ -138,7 +142,7 @@ fn the_recordings_sound_is_told_from_others() {
 
     // A clip cut out of the evidence of a window is the window's own sound.
     let own = as_clip(&recording, span);
-    let own = align(&own.sound, &recording.sound, span).unwrap();
+    let own = align(&own.sound, &recording.sound, span, DUBBED_DB).unwrap();
     assert!(own.offset_ms.abs() < 1.0 && own.replaced_ms + own.missing_ms == 0.0, "{own:?}");
 }
 

@@ -25,8 +25,13 @@ pub struct AudioPolicy {
     pub loudness_max_lufs: f64,
     /// Offset from the recording's sound, milliseconds. Default 60; more is seen at the lips.
     pub original_offset_max_ms: f64,
-    /// Missing, replaced or added sound, milliseconds. Default 99; less reports lossy coding.
+    /// Missing or replaced sound, milliseconds. Default 99; less reports lossy coding.
     pub original_changed_max_ms: f64,
+    /// Level of what is mixed in for a second, against the recording's sound, from which it is
+    /// dubbed over, dB. Default -6; lower rejects music beds.
+    pub original_dubbed_from_db: f64,
+    /// Advice: share of the clip with music, 0 to 1. Default 0.1.
+    pub music_share_max: f64,
 }
 
 impl Default for AudioPolicy {
@@ -41,13 +46,18 @@ impl Default for AudioPolicy {
             loudness_max_lufs: -9.0,
             original_offset_max_ms: 60.0,
             original_changed_max_ms: 99.0,
+            original_dubbed_from_db: -6.0,
+            music_share_max: 0.1,
         }
     }
 }
 
 impl AudioPolicy {
     pub(super) fn check_ranges(&self) -> Result<(), Fault> {
-        shares(&[("audio.clipped_share_max", self.clipped_share_max)])?;
+        shares(&[
+            ("audio.clipped_share_max", self.clipped_share_max),
+            ("audio.music_share_max", self.music_share_max),
+        ])?;
         lengths(&[
             ("audio.dropout_max_s", self.dropout_max_s),
             ("audio.spread_max_lu", self.spread_max_lu),
@@ -58,6 +68,7 @@ impl AudioPolicy {
             ("audio.dropout_db", self.dropout_db),
             ("audio.loudness_min_lufs", self.loudness_min_lufs),
             ("audio.loudness_max_lufs", self.loudness_max_lufs),
+            ("audio.original_dubbed_from_db", self.original_dubbed_from_db),
         ])?;
         if !(-20.0..=80.0).contains(&self.speech_to_noise_min_db) {
             return Err(("audio.speech_to_noise_min_db", "must be between -20 and 80"));

@@ -27,7 +27,8 @@ pub(super) fn audio_original(look: &Look<'_>) -> Answer {
     let Some(recording) = source.evidence else {
         return Answer::unknown("the recording's sound was not read");
     };
-    match align(&facts.evidence.sound, &recording.sound, source.span) {
+    let dubbed_from_db = look.policy.audio.original_dubbed_from_db;
+    match align(&facts.evidence.sound, &recording.sound, source.span, dubbed_from_db) {
         Some(found) => original(look, &found),
         None => Answer::unknown("the sound is too short to be compared with the recording's"),
     }
@@ -35,26 +36,50 @@ pub(super) fn audio_original(look: &Look<'_>) -> Answer {
 
 fn original(look: &Look<'_>, found: &Alignment) -> Answer {
     let audio = &look.policy.audio;
-    let changed = found.missing_ms + found.replaced_ms + found.added_ms;
-    let whole = changed <= audio.original_changed_max_ms;
+    let changed = found.missing_ms + found.replaced_ms;
     let in_place = found.offset_ms.abs() <= audio.original_offset_max_ms;
+    let whole = changed <= audio.original_changed_max_ms;
     let figures = format!(
-        "{:.0} ms missing, {:.0} ms replaced, {:.0} ms with something added, offset {:.1} ms, gain {:.1} dB, {:.1} % of the sound is the recording's",
+        "{:.1} % of the sound is the recording's, {:.0} ms missing, {:.0} ms replaced, offset {:.1} ms, gain {:.1} dB",
+        found.original_share * 100.0,
         found.missing_ms,
         found.replaced_ms,
-        found.added_ms,
         found.offset_ms,
         found.gain_db,
-        found.original_share * 100.0
     );
-    let answer = if whole && !in_place {
+    let answer = if !found.found {
+        Answer::held(false, "none of the sound is found in the recording at that place".to_owned())
+            .figure(0.0, "%", "the recording's sound".to_owned())
+    } else if found.speed_percent != 0.0 && !whole {
+        let speed = found.speed_percent;
+        Answer::held(false, format!("the sound runs {speed:+.2} % faster: {figures}")).figure(
+            speed,
+            "%",
+            "0".to_owned(),
+        )
+    } else if !whole {
+        Answer::held(false, figures).figure(
+            changed,
+            "ms",
+            format!("at most {}", audio.original_changed_max_ms),
+        )
+    } else if !in_place {
         Answer::held(false, format!("the sound is shifted: {figures}")).figure(
             found.offset_ms,
             "ms",
             format!("-{0} to {0}", audio.original_offset_max_ms),
         )
+    } else if let Some(span) = longest(&found.dubbed) {
+        let detail = format!("something as loud is dubbed over it for {}: {figures}", told(span));
+        let limit = format!("below {}", audio.original_dubbed_from_db);
+        Answer::held(false, detail).figure(found.added_db, "dB", limit)
     } else {
-        Answer::held(whole && in_place, figures).figure(
+        let detail = if found.added_db > ADDED_HEARD_DB {
+            format!("{figures}; something is mixed in, {:.0} dB below it", -found.added_db)
+        } else {
+            figures
+        };
+        Answer::held(true, detail).figure(
             changed,
             "ms",
             format!("at most {}", audio.original_changed_max_ms),
@@ -63,8 +88,11 @@ fn original(look: &Look<'_>, found: &Alignment) -> Answer {
     answer
         .at(&found.missing, "missing")
         .at(&found.replaced, "replaced")
-        .at(&found.added, "something added")
+        .at(&found.dubbed, "dubbed over")
 }
+
+/// What is added below this may be lossy coding, dB against the recording's sound.
+const ADDED_HEARD_DB: f64 = -16.0;
 
 /// `audio.dropout`: muted or cut off.
 pub(super) fn audio_dropout(look: &Look<'_>) -> Answer {
@@ -96,31 +124,51 @@ pub(super) fn audio_clean(look: &Look<'_>) -> Answer {
             .figure(clipped * 100.0, "%", format!("at most {}", audio.clipped_share_max * 100.0))
             .at(&look.facts.evidence.clipped(), "clipped");
     }
-    let Some(found) = look.facts.evidence.speech_to_noise() else {
-        let detail = format!("{clipping}; no speech was found to hold against the noise");
-        return Answer::held(true, detail).figure(
-            clipped * 100.0,
-            "%",
-            format!("at most {}", audio.clipped_share_max * 100.0),
-        );
+    let evidence = look.facts.evidence;
+    let Some(found) = evidence.speech_to_noise() else {
+        return Answer::unknown(format!("{clipping}; nobody speaks, so noise cannot be told"));
     };
     let least = audio.speech_to_noise_min_db;
-    let low = found.ratio_db < least;
-    let detail =
+    let mut detail =
         format!("speech stands {:.1} dB above what lies under it; {clipping}", found.ratio_db);
-    let (outcome, detail) = match (low, found.tonal) {
-        (true, true) => {
-            (Outcome::Pass, format!("{detail}; what lies under it has pitch, as music has"))
-        }
-        (true, false) => (Outcome::Fail, detail),
-        (false, _) => (Outcome::Pass, detail),
+    if let Some(hum) = evidence.hum() {
+        let share = 10f64.powf((hum.level_db - found.noise_db) / 10.0).min(1.0);
+        detail.push_str(&format!(
+            "; mains hum of {} Hz is {:.0} % of the noise",
+            hum.mains_hertz,
+            share * 100.0
+        ));
+    }
+    let outcome = if found.ratio_db >= least {
+        Outcome::Pass
+    } else if found.tonal || evidence.music().share >= MUSIC_UNDER_SPEECH {
+        detail.push_str("; what lies under it has pitch, as music has");
+        Outcome::Pass
+    } else {
+        Outcome::Fail
     };
     Answer::new(outcome, detail).figure(found.ratio_db, "dB", format!("at least {least}"))
 }
 
+/// Share of the time with music from which it is what lies under the speech.
+const MUSIC_UNDER_SPEECH: f64 = 0.3;
+
 /// `audio.music_rights`: music recognisably in the background, rights unknown.
-pub(super) fn audio_music_rights(_: &Look<'_>) -> Answer {
-    Answer::unknown("no search for background music is part of this version")
+pub(super) fn audio_music_rights(look: &Look<'_>) -> Answer {
+    if !look.facts.has_audio || !look.facts.evidence.has_sound() {
+        return Answer::unknown("the clip has no sound");
+    }
+    let limit = look.policy.audio.music_share_max;
+    let music = look.facts.evidence.music();
+    let percent = music.share * 100.0;
+    let detail = if music.places.is_empty() {
+        "no music is heard".to_owned()
+    } else {
+        format!("music is heard in {percent:.0} % of the clip; whether it may be used is not known")
+    };
+    Answer::held(music.share <= limit, detail)
+        .figure(percent, "%", format!("at most {}", limit * 100.0))
+        .at(&music.places, "music")
 }
 
 /// `audio.level`: spread of short-term loudness in speech, integrated loudness, true peak.

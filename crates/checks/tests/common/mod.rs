@@ -2,6 +2,8 @@
 //! error, where they or ffmpeg are absent.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod treated;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
