@@ -12,6 +12,7 @@ mod clarity;
 mod codes;
 mod dropout;
 mod evidence;
+mod listen;
 mod look_for;
 mod loudness;
 mod marks;
@@ -23,6 +24,7 @@ mod practices;
 mod products;
 mod resample;
 pub mod rules;
+pub mod said;
 mod sound;
 mod speech;
 mod stills;
@@ -33,6 +35,7 @@ pub use check::{ClipFacts, Grading, SessionFacts, SourceFacts, check, grade};
 pub use clarity::ClarityEvidence;
 pub use codes::CodeEvidence;
 pub use evidence::{Evidence, EvidenceCollector};
+pub use listen::{Listener, ListenerOptions};
 pub use look_for::{
     Adviser, GrayPicture, LookFor, NamedPicture, NoAdviser, ProductReference, TextLine,
 };
