@@ -1,0 +1,5 @@
+//! What is said, found in words.
+
+mod script;
+
+pub(crate) use script::without_spaces;
