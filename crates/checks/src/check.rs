@@ -74,8 +74,9 @@ pub struct SessionFacts<'a> {
     pub products: &'a [Product],
     /// Ids of the products that the clip is linked to.
     pub clip_products: &'a [String],
-    /// Where the clip lies on the recording's time line.
-    pub clip_span: Span,
+    /// Where the clip lies on the recording's time line; `None` where that is not known, so that the
+    /// log says nothing of the clip.
+    pub clip_span: Option<Span>,
 }
 
 /// What all verdicts come to.

@@ -85,7 +85,7 @@ impl Case {
                 product_uses: &uses(&self.events),
                 products: &self.products,
                 clip_products: &self.clip_products,
-                clip_span: span,
+                clip_span: Some(span),
                 languages: &[],
                 brands: &[],
             }),

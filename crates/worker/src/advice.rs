@@ -1,8 +1,11 @@
 //! Who is asked for words and for text in pictures: models that are loaded once a job, and transcripts
 //! that came with a recording.
 
-use reprise_checks::{Adviser, GrayPicture, LookFor, SoundEvidence, TextLine, Transcript};
-use reprise_model::{MediaDuration, Result};
+use reprise_checks::{Adviser, GrayPicture, LookFor, Phrases, SoundEvidence, TextLine, Transcript};
+use std::path::Path;
+
+use reprise_model::session::Product;
+use reprise_model::{Error, Kind, MediaDuration, Result};
 
 /// Models and readers of this machine, loaded once and shared by all windows.
 #[derive(Clone, Default)]
@@ -24,6 +27,27 @@ pub struct OnRecording<'a> {
     pub advice: &'a Advice,
     /// What is said in it, where that is known; times are the file's own.
     pub transcript: Option<&'a Transcript>,
+    /// What the window is about.
+    pub about: Option<About<'a>>,
+}
+
+/// What a window is about.
+#[derive(Clone, Copy)]
+pub struct About<'a> {
+    /// The session's products.
+    pub products: &'a [Product],
+    /// Those that the moment sold.
+    pub ids: &'a [String],
+    /// What hosts say.
+    pub phrases: &'a Phrases,
+}
+
+/// Reads a transcript that came with a recording or a clip.
+///
+/// # Errors
+/// Where the file cannot be read or is none.
+pub fn read_transcript(path: &Path) -> Result<Transcript> {
+    Err(Error::new(Kind::Bug, "nothing reads it").in_file(path.display().to_string()))
 }
 
 impl Adviser for OnRecording<'_> {

@@ -6,6 +6,7 @@ mod clip;
 mod counted;
 mod digest;
 mod jobs;
+mod judge;
 mod materials;
 mod options;
 mod post;
@@ -15,11 +16,12 @@ mod session;
 mod single;
 
 pub use advice::{Advice, OnRecording};
+pub use judge::{CheckRequest, CheckResult, check};
 pub use options::{Progress, ProgressSink, RunOptions};
 pub use recording::{OpenRecording, open_bytes};
 pub use run::{RunResult, run};
 pub use session::{ExplainResult, OpenSession, SegmentResult, explain_session, segment_session};
-pub use single::{CheckRequest, CheckResult, CutRequest, CutResult, check, cut};
+pub use single::{CutRequest, CutResult, cut};
 
 /// The version that keys and outputs carry.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -25,8 +25,11 @@ pub(super) fn compliance_violation(look: &Look<'_>) -> Answer {
     if !session.has_log {
         return Answer::unknown("the session has no event log: it says what the platform flagged");
     }
+    let Some(clip_span) = session.clip_span else {
+        return Answer::unknown("where in the LIVE the clip lies is not known");
+    };
     let margin_s = look.policy.compliance.violation_margin_s;
-    let wide = session.clip_span.widened(MediaDuration::from_seconds(margin_s));
+    let wide = clip_span.widened(MediaDuration::from_seconds(margin_s));
     let mut found: Vec<(MediaTime, Option<&str>)> = Vec::new();
     for event in session.events {
         let EventKind::Violation { rule } = &event.kind else { continue };
@@ -47,7 +50,7 @@ pub(super) fn compliance_violation(look: &Look<'_>) -> Answer {
     let places: Vec<Span> = found
         .iter()
         .map(|(time, _)| {
-            let inside = MediaTime::ZERO + (*time - session.clip_span.start);
+            let inside = MediaTime::ZERO + (*time - clip_span.start);
             let inside = inside.clamp(MediaTime::ZERO, clip_end.max(MediaTime::ZERO));
             Span::new(inside, inside)
         })

@@ -29,10 +29,11 @@ pub(super) fn live_genuine(look: &Look<'_>) -> Answer {
             .at(&frozen, "still");
     }
     if let Some(session) = &facts.session
-        && let Some(rehearsal) = rehearsal(session)
+        && let Some(clip_span) = session.clip_span
+        && let Some(rehearsal) = rehearsal(session, clip_span)
     {
-        let inside = rehearsal.intersect(session.clip_span);
-        let from_clip = |time: MediaTime| MediaTime::ZERO + (time - session.clip_span.start);
+        let inside = rehearsal.intersect(clip_span);
+        let from_clip = |time: MediaTime| MediaTime::ZERO + (time - clip_span.start);
         let place = Span::new(from_clip(inside.start), from_clip(inside.end));
         return Answer::held(
             false,
@@ -60,7 +61,7 @@ pub(super) fn live_genuine(look: &Look<'_>) -> Answer {
 }
 
 /// The first stretch of practice mode that the clip touches.
-fn rehearsal(session: &SessionFacts<'_>) -> Option<Span> {
+fn rehearsal(session: &SessionFacts<'_>, clip_span: Span) -> Option<Span> {
     let mut edges: Vec<(MediaTime, Edge)> = session
         .events
         .iter()
@@ -82,7 +83,7 @@ fn rehearsal(session: &SessionFacts<'_>) -> Option<Span> {
             Edge::Start => since = since.or(Some(time)),
             Edge::End => {
                 if let Some(start) = since.take()
-                    && Span::new(start, time).overlaps(session.clip_span)
+                    && Span::new(start, time).overlaps(clip_span)
                 {
                     return Some(Span::new(start, time));
                 }
@@ -90,5 +91,5 @@ fn rehearsal(session: &SessionFacts<'_>) -> Option<Span> {
         }
     }
     let open = since.map(|start| Span::new(start, MediaTime::from_flicks(i64::MAX / 4)));
-    open.filter(|span| span.overlaps(session.clip_span))
+    open.filter(|span| span.overlaps(clip_span))
 }

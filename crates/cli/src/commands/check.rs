@@ -20,9 +20,16 @@ use crate::settings::PipelineArgs;
 pub struct Args {
     /// The clip
     clip: PathBuf,
-    /// Session it belongs to; needs --source to know where in the session it lies
-    #[arg(long, value_name = "SESSION", requires = "source")]
+    /// Session it belongs to; with --source, what its log says of the clip counts too
+    #[arg(long, value_name = "SESSION")]
     session: Option<PathBuf>,
+    /// Product of the session that the clip is linked to; may be given again. Without it, the one
+    /// that was pinned
+    #[arg(long = "product", value_name = "ID", requires = "session")]
+    products: Vec<String>,
+    /// What is said in the clip: .srt, .vtt or .json
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
     /// Recording it was cut from: a file or an http(s):// or s3:// address
     #[arg(long, value_name = "RECORDING", requires = "at")]
     source: Option<PathBuf>,
@@ -47,7 +54,13 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         }
         _ => None,
     };
-    let request = CheckRequest { clip: args.clip.clone(), session: args.session.clone(), source };
+    let request = CheckRequest {
+        clip: args.clip.clone(),
+        session: args.session.clone(),
+        source,
+        products: args.products.clone(),
+        transcript: args.transcript.clone(),
+    };
     let result = reprise_worker::check(&request, &options)?;
     output::say(&format!(
         "{}: {}x{}, {:.2} pictures a second, {}",

@@ -33,7 +33,7 @@ impl ClipContext<'_> {
             brands: &self.session.loaded.manifest.brands,
             products: &self.session.loaded.products,
             clip_products: ids,
-            clip_span: shifted(judged.span, self.recordings.offset(index)),
+            clip_span: Some(shifted(judged.span, self.recordings.offset(index))),
         };
         let recording = source_facts(file, judged.span, source);
         let facts = clip_facts(judged, Some(recording), Some(session), &self.options.phrases);

@@ -21,7 +21,7 @@ use reprise_publish::{ClipFiles, ClipFolder, SessionFolder};
 use reprise_transcode::{Avoid, CutClip, TrimRefusal, Wanted, WindowOutcome, WindowRequest};
 use serde::{Deserialize, Serialize};
 
-use crate::advice::OnRecording;
+use crate::advice::{About, OnRecording};
 use crate::options::RunOptions;
 use crate::post::suggest;
 use crate::recording::{Recordings, shifted};
@@ -153,8 +153,16 @@ impl ClipContext<'_> {
         for end in &mut wanted.offers_end {
             *end = *end - offset;
         }
-        let adviser =
-            OnRecording { advice: &self.options.advice, transcript: file.transcript.as_ref() };
+        let about = About {
+            products: &self.session.loaded.products,
+            ids: &wanted.product_ids,
+            phrases: &self.options.phrases,
+        };
+        let adviser = OnRecording {
+            advice: &self.options.advice,
+            transcript: file.transcript.as_ref(),
+            about: Some(about),
+        };
         let request = WindowRequest {
             media: &file.media,
             moment: local,
