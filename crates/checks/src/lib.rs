@@ -46,7 +46,7 @@ pub use policy::{
     PicturePolicy, Policy, ProductPolicy, SpeechPolicy, VideoPolicy, VisualPolicy,
 };
 pub use practices::best_practices;
-pub use products::ProductEvidence;
+pub use products::{ProductEvidence, ProductSighting, RunnerUp, SearchedProduct, find_products};
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};
 pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};
