@@ -54,7 +54,7 @@ pub use policy::{
     PicturePolicy, Policy, ProductPolicy, SpeechPolicy, VideoPolicy, VisualPolicy,
 };
 pub use practices::{LiveFacts, Observed, Window, best_practices};
-pub use products::{ProductEvidence, shown_product};
+pub use products::{ProductEvidence, ProductSighting, RunnerUp, SearchedProduct, find_products};
 pub use sentences::Sentences;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};

@@ -3,7 +3,7 @@
 use reprise_model::{Result, RuleId, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::gray_picture::GrayPicture;
+pub(crate) use crate::gray_picture::GrayPicture;
 use crate::sound::SoundEvidence;
 use crate::transcript::Transcript;
 

@@ -30,8 +30,14 @@ pub struct Observed {
 
 impl Observed {
     /// Of a clip's evidence; `ids` are the products that it promotes.
-    pub fn of(evidence: &Evidence, _ids: &[String]) -> Self {
-        Self { seconds: evidence.span().seconds(), ..Self::default() }
+    pub fn of(evidence: &Evidence, ids: &[String]) -> Self {
+        let seconds = evidence.span().seconds();
+        let products = &evidence.products;
+        let known = ids.iter().filter(|id| products.would_be_found(id));
+        let in_view = |id: &String| products.spans_of(id).iter().map(|s| s.seconds()).sum::<f64>();
+        let product_share =
+            known.map(|id| (in_view(id) / seconds.max(0.1)).min(1.0)).reduce(f64::max);
+        Self { seconds, product_share, ..Self::default() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a candidate cut is worth: how much of the moment it covers, what it shows and says of the
 //! product, and what is amiss at its edges.
 
-use reprise_checks::Policy;
+use reprise_checks::{Policy, ProductSighting};
 use reprise_model::{MediaDuration, MediaTime, RuleId, Span};
 
 use super::TrimInput;
@@ -9,6 +9,11 @@ use super::edges::Edge;
 
 /// `product.fully_visible`: seconds from the start.
 const WHOLE_WITHIN_S: f64 = 5.0;
+
+/// Of a product that may be hidden by fingers: about a quarter.
+const VISIBLE_SHARE_MIN: f64 = 0.7;
+/// A sighting stands for so long, seconds: products are followed five times a second.
+const SIGHTING_S: f64 = 0.2;
 
 /// Figures that every candidate is held against, made once.
 pub(super) struct Worth<'a> {
@@ -168,6 +173,19 @@ impl Shown {
 }
 
 /// Where the product is that the clip is about: the linked one, or else the one that is shown most.
-fn shown(_: &TrimInput<'_>) -> Option<Shown> {
-    None
+fn shown(input: &TrimInput<'_>) -> Option<Shown> {
+    let products = &input.evidence.products;
+    let wanted = input.wanted.product_ids.iter().map(String::as_str);
+    let seen = |id: &&str| products.sightings_of(id).next().is_some();
+    let product = wanted.into_iter().find(seen).or(products.main_product(input.window))?;
+    let near_front =
+        |sighting: &&ProductSighting| sighting.whole && sighting.visible_share >= VISIBLE_SHARE_MIN;
+    let step = MediaDuration::from_seconds(SIGHTING_S);
+    let whole = products.sightings_of(product).filter(near_front);
+    let whole = whole.map(|sighting| Span::new(sighting.time, sighting.time + step));
+    Some(Shown {
+        product_id: product.to_owned(),
+        in_view: products.spans_of(product),
+        whole: reprise_model::span::merged(whole.collect()),
+    })
 }

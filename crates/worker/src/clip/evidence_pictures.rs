@@ -7,6 +7,8 @@ use reprise_model::bytes::MemorySource;
 use reprise_model::{MediaDuration, MediaTime, Outcome, Result, RuleId, Tier, Verdict};
 use reprise_transcode::{CutClip, MediaWorkers, Outline};
 
+use super::facts::scaled;
+
 /// Pictures kept of a clip at most.
 const PICTURES_MAX: usize = 6;
 /// Pictures of one verdict at most.
@@ -53,11 +55,18 @@ fn is_shown(verdict: &Verdict) -> bool {
 
 /// The picture nearest to `at` that shows what the rule is about, and what is outlined in it.
 fn outlines(
-    _rule: RuleId,
-    _evidence: &Evidence,
+    rule: RuleId,
+    evidence: &Evidence,
     at: MediaTime,
-    _scale: f32,
+    scale: f32,
 ) -> (MediaTime, Vec<Outline>) {
-    let _ = NEAR;
-    (at, Vec::new())
+    if !rule.as_str().starts_with("product.") {
+        return (at, Vec::new());
+    }
+    let sightings = evidence.products.sightings().iter();
+    let nearest = sightings.min_by_key(|seen| (seen.time - at).abs());
+    match nearest.filter(|seen| (seen.time - at).abs() <= NEAR) {
+        Some(seen) => (seen.time, vec![scaled(&seen.corners, scale)]),
+        None => (at, Vec::new()),
+    }
 }

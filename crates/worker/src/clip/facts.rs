@@ -6,7 +6,7 @@ use reprise_checks::{
     ClipFacts, Evidence, Phrases, Policy, SessionFacts, SourceFacts, check, grade,
 };
 use reprise_media::MediaInfo;
-use reprise_model::clip::{Clip, Cut, CutMethod, Moved, Source, Word};
+use reprise_model::clip::{Clip, Cut, CutMethod, Moved, ProductSighting, Source, Word};
 use reprise_model::{Grade, MediaDuration, MediaTime, Outcome, RuleId, Span, Verdict};
 use reprise_transcode::CutClip;
 
@@ -77,6 +77,23 @@ pub fn graded(clip: &mut Clip, policy: &Policy) {
     clip.unverified = grading.unverified;
 }
 
+/// Where products are in a clip, on its own time line and in its own pixels.
+fn product_track(evidence: &Evidence, scale: f32) -> Vec<ProductSighting> {
+    let sighting = |seen: &reprise_checks::ProductSighting| ProductSighting {
+        clip_time_s: seen.time.max(MediaTime::ZERO),
+        product_id: seen.product.clone(),
+        corners: scaled(&seen.corners, scale),
+    };
+    // A track names one product: what cannot be told from another is left out.
+    let certain = evidence.products.sightings().iter().filter(|seen| seen.undecided.is_none());
+    certain.map(sighting).collect()
+}
+
+/// Corners in the clip's pixels, to a tenth.
+pub(super) fn scaled(corners: &[[f64; 2]; 4], scale: f32) -> [[f32; 2]; 4] {
+    corners.map(|corner| corner.map(|x| (x * f64::from(scale) * 10.0).round() as f32 / 10.0))
+}
+
 /// What is said in a clip, on its own time line.
 fn words(evidence: &Evidence) -> Vec<Word> {
     let words = evidence.transcript.iter().flat_map(|transcript| &transcript.words);
@@ -122,7 +139,7 @@ pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
         attributed: None,
         words: words(&cut.decoded.evidence),
         languages: Vec::new(),
-        product_track: Vec::new(),
+        product_track: product_track(&cut.decoded.evidence, cut.scale(&file.media)),
         verdicts: Vec::new(),
         grade: Grade::Rejected,
         grade_after_remix: Grade::Rejected,

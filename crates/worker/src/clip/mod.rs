@@ -11,7 +11,7 @@ mod key;
 
 use std::collections::BTreeSet;
 
-use reprise_checks::{Observed, shown_product};
+use reprise_checks::Observed;
 use reprise_model::clip::{Clip, ClipProduct};
 use reprise_model::event::EventKind;
 use reprise_model::moment::Moment;
@@ -263,12 +263,21 @@ impl ClipContext<'_> {
     /// The product that is shown instead of the one that the moment sold, where it is: the clip is
     /// linked to what is shown.
     fn seen_instead(&self, cut: &CutClip, products: &[&Product]) -> Vec<ClipProduct> {
-        let shown = shown_product(&cut.decoded.evidence);
-        let other = shown.filter(|id| !products.iter().any(|product| product.id == *id));
-        other
-            .into_iter()
-            .map(|id| ClipProduct { id, title: String::new(), linked_by: SEEN.to_owned() })
-            .collect()
+        let found = &cut.decoded.evidence.products;
+        let whole = cut.decoded.evidence.span();
+        let sold = |id: &str| found.sightings_of(id).next().is_some();
+        if products.iter().any(|product| sold(&product.id)) {
+            return Vec::new();
+        }
+        // What cannot be told from another is no ground for a link.
+        let certain = |id: &&str| found.sightings_of(id).any(|seen| seen.undecided.is_none());
+        let shown = found.main_product(whole).filter(certain);
+        let link = |id: &str| ClipProduct {
+            id: id.to_owned(),
+            title: String::new(),
+            linked_by: SEEN.to_owned(),
+        };
+        shown.map(link).into_iter().collect()
     }
 
     /// What a clip of the moment should show and say.

@@ -1,0 +1,195 @@
+//! Where the products of the session are in the picture: what collects it, and a search of stills.
+
+mod align;
+mod evidence;
+mod features;
+mod find;
+mod finder;
+mod geometry;
+mod judge;
+mod reference;
+mod track;
+
+use opencv::Result;
+use opencv::core::Mat;
+use reprise_media::view::PictureView;
+use reprise_model::MediaTime;
+
+pub use evidence::{ProductEvidence, ProductSighting, RunnerUp, SearchedProduct};
+
+use crate::look_for::{GrayPicture, LookFor, ProductReference};
+use align::{Agreement, Scene, inside};
+use finder::{Claim, FindProducts, LocalFeatures};
+use geometry::{Homography, area, clipped, facing_degrees};
+use reference::Reference;
+use track::{Place, STEP_S, Tracker};
+
+/// Short side to which pictures of a stream are reduced for the search, pixels; whole steps.
+const SEARCHED_SHORT: usize = 240;
+/// Short side to which stills are reduced, pixels.
+const STILL_SHORT: f64 = 480.0;
+
+/// Products found in a still, the best match first; times are zero.
+///
+/// # Errors
+/// Where OpenCV fails.
+pub fn find_products(
+    products: &[ProductReference],
+    picture: &GrayPicture,
+) -> reprise_model::Result<Vec<ProductSighting>> {
+    find_in_still(products, picture).map_err(|error| {
+        reprise_model::Error::new(
+            reprise_model::Kind::Bug,
+            format!("the search for products failed: {}", error.message),
+        )
+    })
+}
+
+fn find_in_still(
+    products: &[ProductReference],
+    picture: &GrayPicture,
+) -> Result<Vec<ProductSighting>> {
+    opencv::core::set_num_threads(1)?;
+    let (width, height) = (picture.width, picture.height);
+    let scale = (STILL_SHORT / width.min(height).max(1) as f64).min(1.0);
+    let Some(scene) = Scene::new(&picture.pixels, width, width, height, scale)? else {
+        return Ok(Vec::new());
+    };
+    let mut finder = LocalFeatures::new(products, 1500)?;
+    let found = finder.find(&scene, &Mat::default())?;
+    let names: Vec<String> = products.iter().map(|product| product.id.clone()).collect();
+    Ok(found
+        .iter()
+        .map(|(candidate, claim)| {
+            let reference = &finder.references().all[candidate.reference];
+            let place = Place {
+                time: MediaTime::ZERO,
+                homography: candidate.homography,
+                agreement: candidate.agreement,
+            };
+            sighting(&names, reference, claim, &place, scene.size)
+        })
+        .collect())
+}
+
+/// Collects it.
+pub(crate) struct ProductCollector {
+    names: Vec<String>,
+    /// Gone where there is nothing to look for or the search failed.
+    tracker: Option<Tracker>,
+    last: Option<MediaTime>,
+    size: [f64; 2],
+}
+
+impl std::fmt::Debug for ProductCollector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProductCollector").field("searching", &self.tracker.is_some()).finish()
+    }
+}
+
+impl ProductCollector {
+    pub(crate) fn new(look_for: &LookFor) -> Self {
+        let products: Vec<ProductReference> =
+            look_for.products.iter().filter(|p| !p.pictures.is_empty()).cloned().collect();
+        let tracker = if products.is_empty() { None } else { tracker(&products).ok() };
+        let names = products.into_iter().map(|product| product.id).collect();
+        Self { names, tracker, last: None, size: [0.0; 2] }
+    }
+
+    pub(crate) fn picture(&mut self, picture: &PictureView<'_>) {
+        let Some(tracker) = &mut self.tracker else { return };
+        // Half a picture early is the nearest one.
+        let early = picture.duration.seconds() / 2.0;
+        if self.last.is_some_and(|last| (picture.time - last).seconds() < STEP_S - early) {
+            return;
+        }
+        self.last = Some(picture.time);
+        self.size = [picture.width as f64, picture.height as f64];
+        let step = (picture.width.min(picture.height) / SEARCHED_SHORT).max(1);
+        let looked = Scene::new(
+            picture.luma,
+            picture.luma_stride,
+            picture.width,
+            picture.height,
+            1.0 / step as f64,
+        )
+        .and_then(|scene| scene.map_or(Ok(()), |scene| tracker.look(picture.time, &scene)));
+        if looked.is_err() {
+            self.tracker = None;
+        }
+    }
+
+    pub(crate) fn finish(self) -> ProductEvidence {
+        let Some(tracker) = self.tracker else { return ProductEvidence::default() };
+        let (finder, tracks) = tracker.finish();
+        let all = &finder.references().all;
+        let products = self
+            .names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| SearchedProduct {
+                id: name.clone(),
+                features: all
+                    .iter()
+                    .filter(|reference| reference.product == index)
+                    .map(|reference| reference.upright)
+                    .max()
+                    .unwrap_or(0),
+            })
+            .collect();
+        let sightings = tracks
+            .iter()
+            // What few features claim and the next pictures do not confirm was nothing.
+            .filter(|track| track.places.len() >= 3 || track.claim.matches >= 15)
+            .flat_map(|track| {
+                let reference = &all[track.claim.reference];
+                track
+                    .places
+                    .iter()
+                    .map(|place| sighting(&self.names, reference, &track.claim, place, self.size))
+            })
+            .collect();
+        ProductEvidence::new(products, sightings)
+    }
+}
+
+fn tracker(products: &[ProductReference]) -> Result<Tracker> {
+    opencv::core::set_num_threads(1)?;
+    Ok(Tracker::new(Box::new(LocalFeatures::new(products, 700)?)))
+}
+
+fn sighting(
+    names: &[String],
+    reference: &Reference,
+    claim: &Claim,
+    place: &Place,
+    size: [f64; 2],
+) -> ProductSighting {
+    let Place { time, homography, agreement: Agreement { visible, .. } } = place;
+    let content = homography.quad(reference.content);
+    let seen = area(&clipped(&content, size[0], size[1]));
+    // A hundredth of the product's size: as exact as its outline is.
+    let margin = -0.01 * area(&content).abs().sqrt();
+    let name = |product: usize| names[product].clone();
+    ProductSighting {
+        time: *time,
+        product: name(claim.product),
+        undecided: claim.undecided().map(name),
+        corners: outline(homography, reference),
+        whole: content.iter().all(|corner| inside(*corner, size, margin)),
+        angle_degrees: facing_degrees(homography, reference.middle()),
+        visible_share: *visible,
+        picture_share: seen / (size[0] * size[1]).max(1.0),
+        score: claim.matches as f64,
+        runner_up: claim
+            .runner_up
+            .map(|(product, matches)| RunnerUp { product: name(product), score: matches as f64 }),
+    }
+}
+
+/// Corners of the whole reference picture, to a tenth of a pixel.
+fn outline(homography: &Homography, reference: &Reference) -> [[f64; 2]; 4] {
+    homography
+        .quad(reference.whole())
+        .map(|corner| corner.map(|value| (value * 10.0).round() / 10.0))
+}
