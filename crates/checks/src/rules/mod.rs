@@ -124,6 +124,13 @@ impl Answer {
         self
     }
 
+    /// Adds to the sentence.
+    pub(crate) fn also(mut self, more: &str) -> Self {
+        self.detail.push_str("; ");
+        self.detail.push_str(more);
+        self
+    }
+
     /// Where in the clip.
     pub(crate) fn at(mut self, spans: &[Span], note: &str) -> Self {
         self.places.extend(spans.iter().take(PLACES_MAX).map(|span| Place {
