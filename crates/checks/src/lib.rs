@@ -41,7 +41,9 @@ pub use codes::CodeEvidence;
 pub use evidence::{Evidence, EvidenceCollector};
 pub use gray_picture::GrayPicture;
 pub use listen::{Listener, ListenerOptions};
-pub use look_for::{Adviser, LookFor, NamedPicture, NoAdviser, ProductReference, Said, TextLine};
+pub use look_for::{
+    Adviser, LookFor, NamedPicture, NoAdviser, ProductReference, SaidRule, TextLine,
+};
 pub use loudness::Loudness;
 pub use marks::MarkEvidence;
 pub use music::Music;

@@ -54,7 +54,7 @@ pub struct NamedPicture {
 /// Words that keep a rule where a clip holds them whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Said {
+pub struct SaidRule {
     /// Which rule: a benefit, a unique selling point, a call to action.
     pub rule: RuleId,
     /// Where, on the transcript's time line.
@@ -87,7 +87,7 @@ pub trait Adviser: Send + Sync {
     ///
     /// # Errors
     /// Where the way to the adviser is broken.
-    fn said(&self, _: &Transcript) -> Result<Vec<Said>> {
+    fn said(&self, _: &Transcript) -> Result<Vec<SaidRule>> {
         Ok(Vec::new())
     }
 

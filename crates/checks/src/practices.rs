@@ -10,6 +10,8 @@ use reprise_model::{MediaDuration, MediaTime, Outcome, RuleId, Verdict, WallTime
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
+use crate::phrases::Phrases;
+use crate::said::{ListenFor, SaidKind, listen_for};
 
 /// What a window of the LIVE shows of its practices, beside its verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,14 +32,37 @@ pub struct Observed {
 
 impl Observed {
     /// Of a clip's evidence; `ids` are the products that it promotes.
-    pub fn of(evidence: &Evidence, ids: &[String]) -> Self {
+    pub fn of(evidence: &Evidence, ids: &[String], phrases: &Phrases) -> Self {
         let seconds = evidence.span().seconds();
         let products = &evidence.products;
         let known = ids.iter().filter(|id| products.would_be_found(id));
         let in_view = |id: &String| products.spans_of(id).iter().map(|s| s.seconds()).sum::<f64>();
         let product_share =
             known.map(|id| (in_view(id) / seconds.max(0.1)).min(1.0)).reduce(f64::max);
-        Self { seconds, product_share, ..Self::default() }
+        let words = evidence.transcript.as_ref().filter(|said| !said.words.is_empty());
+        let said = words.map(|transcript| {
+            let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+            for said in listen_for(transcript, &ListenFor::default(), phrases).said {
+                if let Some(practice) = practice_of(said.kind) {
+                    *counts.entry(practice.to_owned()).or_default() += 1;
+                }
+            }
+            counts
+        });
+        Self { seconds, product_share, said, host_share: None }
+    }
+}
+
+/// The practice that something said shows, as [`Windows::said`] asks for it.
+const fn practice_of(kind: SaidKind) -> Option<&'static str> {
+    match kind {
+        SaidKind::Discount => Some("discount"),
+        SaidKind::Answer => Some("commenter_answered"),
+        SaidKind::Value => Some("value"),
+        SaidKind::Audience | SaidKind::Scenario => Some("audience"),
+        SaidKind::Specification => Some("specification"),
+        kind if kind.is_confidence() => Some("confidence"),
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use reprise_checks::{
-    Adviser, Evidence, EvidenceCollector, GrayPicture, LookFor, Policy, Said, SoundEvidence,
+    Adviser, Evidence, EvidenceCollector, GrayPicture, LookFor, Policy, SaidRule, SoundEvidence,
     TextLine, Transcript,
 };
 use reprise_media::remote::{Misbehaviour, Parent, misbehave, wire};
@@ -190,7 +190,7 @@ enum Question<'a> {
 #[derive(Serialize, Deserialize)]
 enum Advice {
     Transcript(Option<Transcript>),
-    Said(Vec<Said>),
+    Said(Vec<SaidRule>),
     Text(Option<Vec<Vec<TextLine>>>),
 }
 
@@ -211,7 +211,7 @@ impl Adviser for RemoteAdviser<'_> {
         }
     }
 
-    fn said(&self, transcript: &Transcript) -> Result<Vec<Said>> {
+    fn said(&self, transcript: &Transcript) -> Result<Vec<SaidRule>> {
         match self.ask(&Question::Said(Cow::Borrowed(transcript)))? {
             Advice::Said(found) => Ok(found),
             _ => Err(something_else()),

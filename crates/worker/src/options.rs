@@ -48,7 +48,7 @@ impl RunOptions {
     pub fn built_in() -> Result<Self> {
         Ok(Self {
             policy: Policy::default(),
-            phrases: Phrases::default(),
+            phrases: Phrases::built_in(),
             advice: Advice::default(),
             profile: Profile::built_in()?,
             segment: Settings::default(),

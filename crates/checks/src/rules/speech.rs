@@ -263,7 +263,7 @@ fn points(said: &[&Benefit], listed: usize, products: &[Product], note: &str) ->
 /// Events inside the clip that ask to act, on the clip's time line.
 fn event_cues(look: &Look<'_>) -> Vec<(Span, &'static str)> {
     let Some(session) = look.facts.session else { return Vec::new() };
-    let clip = session.clip_span;
+    let Some(clip) = session.clip_span else { return Vec::new() };
     let cues = session.events.iter().filter_map(|event| {
         let what = match &event.kind {
             EventKind::FlashSale { state: Edge::Start, .. } => "a flash sale starts",

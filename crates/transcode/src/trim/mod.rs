@@ -10,7 +10,7 @@ mod edges;
 mod tests;
 mod worth;
 
-use reprise_checks::{Evidence, Policy, Said};
+use reprise_checks::{Evidence, Policy, SaidRule};
 use reprise_model::{MediaTime, RuleId, Span};
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,7 @@ pub struct TrimInput<'a> {
     /// What the clip should show and say.
     pub wanted: &'a Wanted,
     /// What is said that the clip should hold.
-    pub said: &'a [Said],
+    pub said: &'a [SaidRule],
     /// Thresholds of the faults and of the length.
     pub policy: &'a Policy,
     /// What the search weighs.

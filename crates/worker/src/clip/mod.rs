@@ -157,6 +157,7 @@ impl ClipContext<'_> {
             products: &self.session.loaded.products,
             ids: &wanted.product_ids,
             phrases: &self.options.phrases,
+            point_score_min: self.options.policy.speech.point_score_min,
         };
         let adviser = OnRecording {
             advice: &self.options.advice,
@@ -188,7 +189,7 @@ impl ClipContext<'_> {
         graded(&mut clip, &self.options.policy);
         clip.cut.moved = Some(self.moved(&cut, local, index, &ids, &clip.verdicts));
         clip.products = self.seen_instead(&cut, products);
-        let observed = Observed::of(&cut.decoded.evidence, &ids);
+        let observed = Observed::of(&cut.decoded.evidence, &ids, &self.options.phrases);
 
         let shipped = clip.grade != Grade::Rejected;
         let mut evidence = cut.edge_pictures.clone();
