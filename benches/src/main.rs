@@ -2,6 +2,7 @@
 
 mod compare;
 mod eval;
+mod eval_checks;
 mod jobs;
 mod log_speed;
 mod long;
@@ -27,6 +28,7 @@ const USAGE: &str = "\
 usage: reprise-benches [OPTIONS]
        reprise-benches log [OPTIONS]   a log of five million events; writes benches/LOG.md
        reprise-benches eval [OPTIONS]   (see eval --help)
+       reprise-benches eval-checks LIVES   the checks on LIVEs with known faults, and their cost
 
 Build the command first: cargo build --release -p reprise-cli
 
@@ -48,6 +50,12 @@ fn main() -> ExitCode {
     }
     if words.first().is_some_and(|word| word == "eval") {
         return eval::main(words.into_iter().skip(1).peekable());
+    }
+    if let [word, lives] = words.as_slice()
+        && word == "eval-checks"
+    {
+        let reprise = places(&Options::default()).map(|(_, reprise, _)| reprise);
+        return ended(reprise.and_then(|it| eval_checks::eval_checks(Path::new(lives), &it)));
     }
     let long_log = words.first().is_some_and(|word| word == "log");
     match Options::parse(words.into_iter().skip(usize::from(long_log))) {
