@@ -44,6 +44,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let shared = PathBuf::from(arguments.first().map_or("../shared", String::as_str));
     let mut out = std::io::stdout().lock();
+    if arguments.len() > 2 {
+        let refs: Vec<_> = std::fs::read_dir(shared.join("lives/real-footage-clean/products"))?
+            .map(|f| f.unwrap().path())
+            .map(|f| reference(&f.file_stem().unwrap().to_string_lossy(), &f).unwrap())
+            .collect();
+        for f in &arguments[2..] {
+            for s in find_products(&refs, &gray(Path::new(f))?)? {
+                writeln!(
+                    out,
+                    "{f} {} {:?} whole {} visible {:.2} score {}",
+                    s.product, s.corners, s.whole, s.visible_share, s.score
+                )?;
+            }
+        }
+        return Ok(());
+    }
     if arguments.len() < 2 {
         still(&shared, &mut out)?;
         packages(&shared, &mut out)?;
@@ -102,6 +118,10 @@ fn packages(shared: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
             writeln!(out, "  nothing found in {}", photo.display())?;
             continue;
         };
+        eprintln!(
+            "{} visible {:.2} angle {:.0}",
+            best.product, best.visible_share, best.angle_degrees
+        );
         first += usize::from(best.product == *truth);
         match &best.undecided {
             Some(other) => {

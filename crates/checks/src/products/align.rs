@@ -10,8 +10,10 @@ use super::geometry::{Homography, Pair, agree, off, refine};
 use super::reference::{Level, Reference, resized};
 
 /// Correlation from which a cell of the reference is taken to be seen. Print seen through video
-/// coding or a phone camera correlates at 0.6 to 0.95, skin or cloth over it below 0.3.
-const SEEN: f64 = 0.45;
+/// coding or a phone camera correlates at 0.5 to 0.95, skin or cloth over it at 0 to 0.3.
+const ALIKE: f64 = 0.45;
+/// Mean correlation of a cell and its neighbours below which something hides it.
+const HIDDEN: f64 = 0.35;
 
 /// A picture in which references are searched.
 pub(super) struct Scene<'a> {
@@ -212,7 +214,7 @@ fn brightness(pixels: &[u8], stride: usize, area: [usize; 4]) -> (f64, f64) {
 pub(super) struct Agreement {
     /// Mean correlation of the textured cells that lie inside the picture.
     pub(super) correlation: f64,
-    /// Share of all textured cells that are seen: inside the picture and alike.
+    /// Share of all textured cells that are neither outside the picture nor hidden.
     pub(super) visible: f64,
     /// Share of the textured cells inside the picture that are alike.
     pub(super) alike: f64,
@@ -229,29 +231,44 @@ pub(super) fn agreement(
     let from_level = homography.after(&level.to_reference);
     let (stride, rows) = (level.picture.cols() as usize, level.picture.rows() as usize);
     let (expected, found) = (level.picture.data_bytes()?, patch.data_bytes()?);
-    let (mut sum, mut within, mut seen) = (0.0, 0, 0);
+    let mut compared: Vec<([usize; 4], f64)> = Vec::with_capacity(level.cells.len());
     for &cell in &level.cells {
         let [left, top, right, bottom] = cell.map(|value| value as f64);
         let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
         if !corners.iter().all(|corner| inside(from_level.map(*corner), scene.size, 0.0)) {
             continue;
         }
-        within += 1;
         let best = (0..9)
             .map(|shift| {
                 let by = (shift % 3 - 1, shift / 3 - 1);
                 correlation(expected, found, stride, rows, cell, by)
             })
             .fold(-1.0, f64::max);
-        sum += best;
-        seen += usize::from(best >= SEEN);
+        compared.push((cell, best));
     }
+    let within = compared.len();
+    let alike = compared.iter().filter(|cell| cell.1 >= ALIKE).count();
+    let hidden = compared.iter().filter(|cell| surroundings(cell.0, &compared) < HIDDEN).count();
     let share = |part: usize, of: usize| if of == 0 { 0.0 } else { part as f64 / of as f64 };
     Ok(Agreement {
-        correlation: if within == 0 { 0.0 } else { sum / within as f64 },
-        visible: share(seen, level.cells.len()),
-        alike: share(seen, within),
+        correlation: compared.iter().map(|cell| cell.1).sum::<f64>() / within.max(1) as f64,
+        visible: share(within - hidden, level.cells.len()),
+        alike: share(alike, within),
     })
+}
+
+/// Mean correlation of a cell and those that touch it: a finger hides cells that lie together, a
+/// glare or a crease makes single ones differ.
+fn surroundings([left, top, right, bottom]: [usize; 4], cells: &[([usize; 4], f64)]) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for (other, correlation) in cells {
+        let apart = other[0] > right || other[2] < left || other[1] > bottom || other[3] < top;
+        if !apart {
+            sum += correlation;
+            count += 1.0;
+        }
+    }
+    sum / f64::max(count, 1.0)
 }
 
 /// Normalised correlation of a cell with the same cell moved by `by` in another picture.

@@ -216,9 +216,9 @@ pub(super) fn refine(start: &Homography, pairs: &[Pair], noise: f64, focal: f64)
             accumulate(&mut normal, &b, dv, weight);
         }
         let strength = (noise / perspective).powi(2);
-        for k in 6..8 {
-            normal[k][k] += strength;
-            normal[k][8] -= strength * h.0[k];
+        for (k, row) in normal.iter_mut().enumerate().skip(6) {
+            row[k] += strength;
+            row[8] -= strength * h.0[k];
         }
         let Some(step) = solve(normal) else { break };
         for (value, step) in h.0.iter_mut().zip(step) {
