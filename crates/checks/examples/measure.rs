@@ -161,6 +161,17 @@ fn report(evidence: &Evidence, out: &mut impl Write) -> Result<(), Box<dyn Error
         evidence.sound.loudness(),
         evidence.sound.true_peak_db
     )?;
+    let clarity = &evidence.clarity;
+    writeln!(
+        out,
+        "  clarity  edges {:?} px, exposure {:?}, blocking {:?}, shaking {:?} %; music {:?}, hum {:?}",
+        clarity.edge_width_px(),
+        clarity.exposure(),
+        clarity.blocking(),
+        clarity.shake_percent(),
+        evidence.music().share,
+        evidence.hum(),
+    )?;
     writeln!(out, "  json     {} bytes", serde_json::to_string(evidence)?.len())?;
     Ok(())
 }

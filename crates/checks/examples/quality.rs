@@ -1,76 +1,29 @@
 //! x
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 #[path = "../tests/common/mod.rs"]
 mod common;
-use common::treated::*;
 use common::*;
 use reprise_checks::*;
-use reprise_model::*;
 
 fn main() {
-    let n: usize = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10);
-    for live in ["clean", "10min"] {
-        let path = shared(&format!("lives/real-footage-{live}/live.flv")).unwrap();
-        let whole = samples(&path, "anull").unwrap();
-        let rate = RATE as usize;
-        for (set, lawful) in [(&LAWFUL[..], true), (&UNLAWFUL[..], false)] {
-            for name in set {
-                let mut random = Random(7);
-                let (mut right, mut all) = (0, 0);
-                let mut wrong = vec![];
-                for _ in 0..n {
-                    let length = (random.between(6.0, 25.0) * rate as f64) as usize;
-                    let from = 3 * rate
-                        + (random.share() * (whole.len() - length - 6 * rate) as f64) as usize;
-                    let Some(clip) = treated(name, &whole, from, length, &mut random) else {
-                        continue;
-                    };
-                    let rec_from = from - 2 * rate;
-                    let rec = heard(&whole[rec_from..from + length + 2 * rate]);
-                    let rec = rec.shifted(MediaDuration::from_samples(rec_from as i64, RATE));
-                    let span = Span::new(
-                        MediaTime::from_samples(from as i64, RATE),
-                        MediaTime::from_samples((from + length) as i64, RATE),
-                    );
-                    let e = heard(&clip);
-                    let facts = ClipFacts {
-                        width: 720,
-                        height: 1280,
-                        duration: span.duration(),
-                        fps: 30.0,
-                        has_audio: true,
-                        evidence: &e,
-                        source: Some(SourceFacts {
-                            name: "l",
-                            digest: "",
-                            width: 720,
-                            height: 1280,
-                            span,
-                            evidence: Some(&rec),
-                            has_audio: true,
-                        }),
-                        session: None,
-                        phrases: &Phrases::default(),
-                    };
-                    let v = check(&facts, &Policy::default());
-                    let v = v.iter().find(|v| v.rule == RuleId::AudioOriginal).unwrap();
-                    all += 1;
-                    if (v.verdict == Outcome::Pass) == lawful {
-                        right += 1
-                    } else {
-                        wrong.push(format!(
-                            "   {:.1}+{:.1}: {}",
-                            from as f64 / rate as f64,
-                            length as f64 / rate as f64,
-                            v.detail
-                        ))
-                    }
-                }
-                println!("{live} {name}: {right}/{all}");
-                for w in wrong.iter().take(4) {
-                    println!("{w}");
-                }
-            }
+    let only = std::env::args().nth(1);
+    let folder = std::path::PathBuf::from("/tmp/variants_d"); std::fs::create_dir_all(&folder).unwrap();
+    let all = variants::variants();
+    println!("{} variants", all.len());
+    let policy = Policy::default();
+    for (n, v) in all.iter().enumerate() {
+        if only.as_ref().is_some_and(|o| !v.name.contains(o)) { continue }
+        let file = folder.join(format!("variant-{n}.mp4"));
+        let file = if file.exists() { file } else { v.make(&folder, n).unwrap() };
+        let e = seen(&file, None);
+        let phrases = Phrases::default();
+        let facts = ClipFacts { width: 720, height: 1280, duration: e.span().duration(), fps: 30.0, has_audio: false, evidence: &e, source: None, session: None, phrases: &phrases };
+        let vs = check(&facts, &policy);
+        let fails = |r| vs.iter().any(|v| v.rule == r && v.verdict == reprise_model::Outcome::Fail);
+        let got = variants::Truth { frozen: fails(reprise_model::RuleId::VideoFreeze), lags: fails(reprise_model::RuleId::VideoLag), black: fails(reprise_model::RuleId::VideoBlack) };
+        if got != v.truth { 
+            println!("{n} {}: {got:?}, truth {:?}", v.name, v.truth);
+            for x in vs.iter().filter(|v| v.rule.to_string().starts_with("video.")) { println!("      {:?} {} {}", x.verdict, x.rule, x.detail); }
         }
     }
 }

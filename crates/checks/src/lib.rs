@@ -36,7 +36,7 @@ mod transcript;
 
 pub use align::{Alignment, align};
 pub use check::{ClipFacts, Grading, SessionFacts, SourceFacts, check, grade};
-pub use clarity::ClarityEvidence;
+pub use clarity::{ClarityEvidence, ClaritySample, Move};
 pub use codes::CodeEvidence;
 pub use evidence::{Evidence, EvidenceCollector};
 pub use gray_picture::GrayPicture;
