@@ -1,7 +1,10 @@
 //! The whole job on real footage: the pitches that sold are found, and no fault is in a clip.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
-use reprise_model::Span;
+use std::path::PathBuf;
+
+use reprise_model::clip::{Clip, ProductSighting};
+use reprise_model::{Grade, Outcome, RuleId, Span};
 use reprise_tests::live;
 use reprise_tests::results::{self, Run, shared_s};
 use serde::Deserialize;
@@ -19,6 +22,11 @@ struct Pitch {
     start_s: f64,
     end_s: f64,
     caused_gmv: f64,
+    product_id: String,
+    shown: String,
+    shown_product_id: String,
+    /// Second, and the corners then.
+    quads: Vec<(f64, [[f64; 2]; 4])>,
 }
 
 #[derive(Default, Deserialize)]
@@ -26,6 +34,8 @@ struct Faults {
     freeze: Option<[f64; 2]>,
     black: Option<[f64; 2]>,
     mute: Option<[f64; 2]>,
+    qr: Option<[f64; 2]>,
+    logo: Option<[f64; 2]>,
 }
 
 impl Pitch {
@@ -70,9 +80,13 @@ fn a_live_with_faults_gives_the_clips_of_its_best_pitches() {
     assert!(sold >= 4, "{sold} of {} clips hold half of their pitch", clips.len());
     for (_, clip) in &clips {
         let faults = &truth.faults;
-        for (what, fault) in
-            [("freeze", faults.freeze), ("black", faults.black), ("mute", faults.mute)]
-        {
+        for (what, fault) in [
+            ("freeze", faults.freeze),
+            ("black", faults.black),
+            ("mute", faults.mute),
+            ("code", faults.qr),
+            ("logo", faults.logo),
+        ] {
             let fault = fault.expect("the footage has one fault of each kind");
             assert_eq!(
                 shared_s(seconds(clip.span), fault),
@@ -84,6 +98,62 @@ fn a_live_with_faults_gives_the_clips_of_its_best_pitches() {
         assert!(clip.width.min(clip.height) >= 720, "{}", clip.clip_id);
     }
     assert!(run.folder().join("report.html").exists());
+    let rescued = clips.iter().filter(|(_, clip)| {
+        clip.cut.moved.as_ref().is_some_and(|moved| moved.untouched_grade == Grade::Rejected)
+    });
+    let rescued = rescued.count();
+    assert!(rescued >= 2, "moving the cut rescued {rescued} clips");
+    products_are_told(&truth, &clips);
+}
+
+/// What each clip shows is named, linked, and followed.
+fn products_are_told(truth: &Truth, clips: &[(PathBuf, Clip)]) {
+    let (mut compared, mut near) = (0, 0);
+    for (folder, clip) in clips {
+        let Some(pitch) = truth.pitches.iter().find(|pitch| pitch.covered_by(clip.span) >= 0.4)
+        else {
+            continue;
+        };
+        let matched = clip.verdicts.iter().find(|v| v.rule == RuleId::ProductMatch).unwrap();
+        let right = match pitch.shown.as_str() {
+            "swapped" => Outcome::Fail,
+            "front" => Outcome::Pass,
+            _ => matched.verdict,
+        };
+        let who = format!("{} ({} {})", clip.clip_id, pitch.product_id, pitch.shown);
+        assert_eq!(matched.verdict, right, "{who}: {}", matched.detail);
+        if pitch.shown == "swapped" {
+            assert_eq!(clip.products[0].id, pitch.shown_product_id, "{who}");
+            assert_eq!(clip.products[0].linked_by, "seen", "{who}");
+        }
+        let picture = matched.evidence.iter().find_map(|place| place.picture.as_ref());
+        if matched.verdict != Outcome::Unknown {
+            assert!(folder.join(picture.expect(&who)).exists(), "{who}");
+        }
+        if pitch.shown != "front" {
+            continue;
+        }
+        for (second, corners) in &pitch.quads {
+            let at = second - clip.span.start.seconds();
+            let seen = clip.product_track.iter().filter(|seen| seen.product_id == pitch.product_id);
+            let nearest = seen.min_by(|a, b| {
+                let off = |s: &&ProductSighting| (s.clip_time_s.seconds() - at).abs();
+                off(a).total_cmp(&off(b))
+            });
+            let Some(seen) = nearest.filter(|s| (s.clip_time_s.seconds() - at).abs() < 0.11) else {
+                continue;
+            };
+            let off = seen
+                .corners
+                .iter()
+                .zip(corners)
+                .map(|(is, was)| (f64::from(is[0]) - was[0]).hypot(f64::from(is[1]) - was[1]));
+            compared += 1;
+            near += usize::from(off.fold(0.0, f64::max) <= 12.0);
+        }
+    }
+    assert!(compared >= 30, "only {compared} places could be compared");
+    assert!(near * 100 >= compared * 95, "{near} of {compared} places are within 12 pixels");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use reprise_checks::{EvidenceCollector, LookFor, NoAdviser};
 use reprise_media::view::{Observer, SoundView};
 
+use reprise_model::MediaDuration;
+
 use super::*;
 
 /// Sound with words everywhere but in the given pauses.
@@ -114,4 +116,110 @@ fn clips_stay_within_their_lawful_length() {
     let evidence = speech(100.0, &[]);
     let cut = run(&evidence, (10.0, 90.0), &[]).unwrap().span;
     assert!(cut.seconds() < 60.0 && cut.seconds() > 5.0, "{cut:?}");
+}
+
+/// A product in view, whole and facing the camera, from one second to another.
+fn shown(evidence: &mut Evidence, product: &str, from: f64, to: f64) {
+    let mut found = serde_json::to_value(&evidence.products).unwrap();
+    let seen: Vec<serde_json::Value> = (0..((to - from) * 5.0) as usize)
+        .map(|step| {
+            serde_json::json!({
+                "time": MediaTime::from_seconds(from + step as f64 / 5.0), "product": product,
+                "undecided": null,
+                "corners": [[200.0, 400.0], [400.0, 400.0], [400.0, 700.0], [200.0, 700.0]],
+                "whole": true, "angle_degrees": 5.0, "visible_share": 0.9, "picture_share": 0.07,
+                "score": 40.0, "runner_up": null,
+            })
+        })
+        .collect();
+    found["searched"] = true.into();
+    found["products"] = serde_json::json!([{ "id": product, "features": 300 }]);
+    found["sightings"] = seen.into();
+    evidence.products = serde_json::from_value(found).unwrap();
+}
+
+/// Words of 0.3 s, one after the other.
+fn words(evidence: &mut Evidence, spoken: &[(f64, &str)]) {
+    let word = |&(at, text): &(f64, &str)| reprise_checks::SpokenWord {
+        text: text.to_owned(),
+        start: MediaTime::from_seconds(at),
+        end: MediaTime::from_seconds(at + 0.3),
+        confidence: 1.0,
+    };
+    let transcript = reprise_checks::Transcript {
+        words: spoken.iter().map(word).collect(),
+        ..Default::default()
+    };
+    evidence.transcript = Some(transcript);
+}
+
+/// The search around a moment from 10 to 28 s.
+fn find(evidence: &Evidence, wanted: &Wanted, said: &[SaidRule]) -> Trim {
+    trim(&TrimInput {
+        moment: Span::from_seconds(10.0, 28.0),
+        window: Span::from_seconds(4.0, 34.0),
+        evidence,
+        avoid: &[],
+        key_pictures: &[],
+        wanted,
+        said,
+        policy: &Policy::default(),
+        settings: &TrimSettings::default(),
+    })
+    .unwrap()
+}
+
+const PAUSES: [(f64, f64); 7] = [
+    (8.0, 8.6),
+    (12.0, 12.6),
+    (15.2, 15.9),
+    (18.0, 18.6),
+    (24.0, 24.6),
+    (29.0, 29.7),
+    (32.0, 32.5),
+];
+
+#[test]
+fn a_clip_begins_where_its_product_comes_into_view() {
+    let mut evidence = speech(40.0, &PAUSES);
+    let wanted = Wanted { product_ids: vec!["p1".to_owned()], ..Wanted::default() };
+    let plain = find(&evidence, &wanted, &[]);
+    assert!(plain.span.start.seconds() < 12.0, "{plain:?}");
+    shown(&mut evidence, "p1", 16.0, 30.0);
+    let late = find(&evidence, &wanted, &[]);
+    let start = late.span.start.seconds();
+    assert!((14.9..16.0).contains(&start), "{late:?}");
+    assert!(late.notes.iter().any(|note| note.contains("`p1` is in view")), "{late:?}");
+    // What comes only at the end is not worth the moment.
+    shown(&mut evidence, "p1", 27.0, 30.0);
+    assert!(find(&evidence, &wanted, &[]).span.start.seconds() < 12.0);
+}
+
+#[test]
+fn words_stay_whole_and_what_sells_stays_in() {
+    let mut evidence = speech(40.0, &PAUSES);
+    // A word lies in what sounds like a pause.
+    words(&mut evidence, &[(8.2, "so"), (9.0, "this"), (29.1, "sugar"), (29.5, "free")]);
+    let cut = find(&evidence, &Wanted::default(), &[]).span;
+    for word in &evidence.transcript.as_ref().unwrap().words {
+        let inside = |at: MediaTime| word.start < at && at < word.end;
+        assert!(!inside(cut.start) && !inside(cut.end), "{cut:?} cuts {word:?}");
+    }
+    let benefit = SaidRule { rule: RuleId::SpeechBenefit, span: Span::from_seconds(29.1, 31.9) };
+    let with = find(&evidence, &Wanted::default(), &[benefit]);
+    assert!(with.span.end >= benefit.span.end && cut.end < benefit.span.end, "{with:?}");
+    assert!(with.notes.iter().any(|note| note.contains("a key benefit")), "{with:?}");
+}
+
+#[test]
+fn a_clip_does_not_go_on_after_its_offer() {
+    let evidence = speech(40.0, &PAUSES);
+    let ended = MediaTime::from_seconds(24.3);
+    let wanted = Wanted { offers_end: vec![ended], ..Wanted::default() };
+    let before = find(&evidence, &Wanted::default(), &[]).span;
+    let after = find(&evidence, &wanted, &[]).span;
+    assert!(
+        before.end > ended && after.end <= ended + MediaDuration::from_seconds(1.0),
+        "{after:?}"
+    );
 }

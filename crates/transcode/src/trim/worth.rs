@@ -7,11 +7,6 @@ use reprise_model::{MediaDuration, MediaTime, RuleId, Span};
 use super::TrimInput;
 use super::edges::Edge;
 
-/// `product.fully_visible`: seconds from the start.
-const WHOLE_WITHIN_S: f64 = 5.0;
-
-/// Of a product that may be hidden by fingers: about a quarter.
-const VISIBLE_SHARE_MIN: f64 = 0.7;
 /// A sighting stands for so long, seconds: products are followed five times a second.
 const SIGHTING_S: f64 = 0.2;
 
@@ -165,7 +160,7 @@ impl Shown {
         if within(&self.in_view, policy.product.first_seen_max_s) {
             kept.push(RuleId::ProductFirstSecond);
         }
-        if within(&self.whole, WHOLE_WITHIN_S) {
+        if within(&self.whole, policy.product.whole_max_s) {
             kept.push(RuleId::ProductFullyVisible);
         }
         kept
@@ -178,8 +173,9 @@ fn shown(input: &TrimInput<'_>) -> Option<Shown> {
     let wanted = input.wanted.product_ids.iter().map(String::as_str);
     let seen = |id: &&str| products.sightings_of(id).next().is_some();
     let product = wanted.into_iter().find(seen).or(products.main_product(input.window))?;
-    let near_front =
-        |sighting: &&ProductSighting| sighting.whole && sighting.visible_share >= VISIBLE_SHARE_MIN;
+    let near_front = |sighting: &&ProductSighting| {
+        sighting.whole && sighting.visible_share >= input.policy.product.visible_share_min
+    };
     let step = MediaDuration::from_seconds(SIGHTING_S);
     let whole = products.sightings_of(product).filter(near_front);
     let whole = whole.map(|sighting| Span::new(sighting.time, sighting.time + step));
