@@ -38,7 +38,7 @@ pub use look_for::{
 };
 pub use loudness::Loudness;
 pub use marks::MarkEvidence;
-pub use people::PeopleEvidence;
+pub use people::{PeopleEvidence, PeopleSample};
 pub use phrases::Phrases;
 pub use picture::{PictureEvidence, PictureSample};
 pub use policy::{

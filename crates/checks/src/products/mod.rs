@@ -176,6 +176,7 @@ fn sighting(
         product: name(claim.product),
         undecided: claim.undecided().map(name),
         corners: outline(homography, reference),
+        picture_size: size.map(|side| side as u32),
         whole: content.iter().all(|corner| inside(*corner, size, margin)),
         angle_degrees: facing_degrees(homography, reference.middle()),
         visible_share: *visible,
