@@ -174,6 +174,7 @@ fn live(folder: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let decoding = (cpu_s() - start) / minutes;
     let mut without = Pictures(EvidenceCollector::new(&LookFor::default()), 0.0);
     look(source.clone(), &media, &options, &mut without)?;
+    let without_s = without.1;
     let before = cpu_s();
     let mut with = Pictures(EvidenceCollector::new(&look_for), 0.0);
     let ready = cpu_s() - before;
@@ -190,7 +191,33 @@ fn live(folder: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     for pitch in truth["pitches"].as_array().ok_or("no pitches")? {
         pitch_row(pitch, seen, out)?;
     }
-    outside(&truth, seen, out)
+    outside(&truth, seen, out)?;
+    let cascade = std::fs::read_to_string(
+        "/usr/share/opencv4/lbpcascades/lbpcascade_frontalface_improved.xml",
+    )
+    .unwrap_or_default();
+    let model = folder.join("../../models/yunet_n_320_320.onnx");
+    let yunet = std::fs::read(model).unwrap_or_default();
+    for look_for in [
+        LookFor { face_cascade: cascade, ..LookFor::default() },
+        LookFor { face_model: yunet, ..LookFor::default() },
+    ] {
+        let source = FileSource::open(&folder.join("live.flv"))?;
+        let before = cpu_s();
+        let mut with = Pictures(EvidenceCollector::new(&look_for), 0.0);
+        let ready = cpu_s() - before;
+        look(source, &media, &options, &mut with)?;
+        let people_s = (with.1 - without_s) / minutes;
+        let people = with.0.finish(&NoAdviser)?.people;
+        writeln!(
+            out,
+            "  faces by {}: in view {:.3} of the time, CPU a minute {people_s:.2} s = {:.2} D1, ready in {ready:.2} s",
+            people.detector,
+            people.host_in_view_share().unwrap_or(f64::NAN),
+            people_s / decoding,
+        )?;
+    }
+    Ok(())
 }
 
 fn pitch_row(

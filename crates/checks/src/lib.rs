@@ -48,7 +48,7 @@ pub use loudness::Loudness;
 pub use marks::MarkEvidence;
 pub use music::Music;
 pub use noise::Hum;
-pub use people::PeopleEvidence;
+pub use people::{PeopleEvidence, PeopleSample};
 pub use phrases::Phrases;
 pub use picture::{PictureEvidence, PictureSample};
 pub use policy::{

@@ -17,9 +17,11 @@ pub struct LookFor {
     pub own: Vec<NamedPicture>,
     /// Logos that no clip may show.
     pub foreign: Vec<NamedPicture>,
-    /// A YuNet face detector as ONNX; without it the built-in cascade is used.
+    /// A YuNet face detector as ONNX; without it the cascade is used.
     #[serde(with = "serde_bytes")]
     pub face_model: Vec<u8>,
+    /// The text of a face cascade as OpenCV writes it, such as `lbpcascade_frontalface_improved.xml`.
+    pub face_cascade: String,
     /// Look for faults of pictures and sound alone; all else stays unknown.
     pub faults_only: bool,
 }

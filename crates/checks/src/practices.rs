@@ -49,7 +49,7 @@ impl Observed {
             }
             counts
         });
-        Self { seconds, product_share, said, host_share: None }
+        Self { seconds, product_share, said, host_share: evidence.people.host_in_view_share() }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use reprise_checks::Policy;
+use reprise_checks::{Phrases, Policy};
 use reprise_media::remote::{Misbehaviour, Program};
 use reprise_model::{Error, Kind, Result};
 use reprise_segment::Settings;
 use reprise_transcode::{ChildLimits, Isolation, MediaWorkers, Profile, TrimSettings, Verify};
-use reprise_worker::RunOptions;
+use reprise_worker::{Advice, RunOptions};
 use serde::Deserialize;
 
 /// Files that change how clips are found, cut and judged.
@@ -27,6 +27,13 @@ pub struct PipelineArgs {
     /// Clips worked on at once; without it one a core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    /// Folder of models (`reprise models fetch` fills it); without it $REPRISE_MODELS, or
+    /// reprise/models in the user's data folder
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// Folder of phrases per language (TOML); without it the built-in pipelines/phrases
+    #[arg(long, value_name = "DIR")]
+    pub phrases: Option<PathBuf>,
     #[command(flatten)]
     pub isolation: IsolationArgs,
 }
@@ -119,6 +126,26 @@ struct SettingsFile {
     isolation: ChildLimits,
 }
 
+/// Where models lie: the folder that is named, or else `$REPRISE_MODELS`, or the user's data folder.
+///
+/// # Errors
+/// `Missing` where the folder that was named is not there.
+pub fn models_folder(named: Option<&Path>) -> Result<Option<PathBuf>> {
+    if let Some(folder) = named {
+        if !folder.is_dir() {
+            let place = folder.display().to_string();
+            return Err(Error::new(Kind::Missing, "is no folder of models").in_file(place));
+        }
+        return Ok(Some(folder.to_owned()));
+    }
+    let of = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty());
+    let data = || {
+        let home = || Some(PathBuf::from(of("HOME")?).join(".local/share"));
+        Some(of("XDG_DATA_HOME").map(PathBuf::from).or_else(home)?.join("reprise/models"))
+    };
+    Ok(of("REPRISE_MODELS").map(PathBuf::from).or_else(data))
+}
+
 impl PipelineArgs {
     /// The options of a run, with progress shown.
     ///
@@ -127,6 +154,10 @@ impl PipelineArgs {
     pub fn options(&self) -> Result<RunOptions> {
         let mut options = RunOptions::built_in()?;
         let mut limits = ChildLimits::default();
+        options.advice = Advice::open(models_folder(self.models.as_deref())?.as_deref())?;
+        if let Some(folder) = &self.phrases {
+            options.phrases = Phrases::read_folder(folder)?;
+        }
         if let Some(path) = &self.standard {
             options.policy = Policy::from_toml(&read(path)?, &path.display().to_string())?;
         }

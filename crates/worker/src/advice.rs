@@ -3,25 +3,115 @@
 
 use reprise_checks::said::{ListenFor, SaidKind, listen_for};
 use reprise_checks::{
-    Adviser, GrayPicture, LookFor, Phrases, SaidRule, SoundEvidence, TextLine, Transcript,
+    Adviser, GrayPicture, Listener, ListenerOptions, LookFor, Phrases, SaidRule, SoundEvidence,
+    TextLine, Transcript,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reprise_model::session::Product;
-use reprise_model::{Error, Kind, MediaDuration, Result, RuleId};
+use reprise_model::{Error, Kind, Result, RuleId};
 
 /// Models and readers of this machine, loaded once and shared by all windows.
 #[derive(Clone, Default)]
 pub struct Advice {
     /// Names what is there; part of every key that depends on it.
     pub digest: String,
+    /// What is there, for people.
+    pub found: Vec<String>,
+    listener: Option<Arc<Listener>>,
+    face_model: Vec<u8>,
+    face_cascade: String,
 }
 
+/// Face cascades, the better first: `opencv-data` installs them.
+const CASCADES: [&str; 2] = [
+    "/usr/share/opencv4/lbpcascades/lbpcascade_frontalface_improved.xml",
+    "/usr/share/opencv4/haarcascades/haarcascade_frontalface_default.xml",
+];
+/// Largest model of faces that is read, bytes.
+const FACE_MODEL_MAX: u64 = 64 << 20;
+
 impl Advice {
+    /// Loads what lies in a folder of models: a Whisper model (the largest `ggml-*.bin`), a Silero
+    /// model of voice activity, a YuNet model of faces. What is not there is done without.
+    ///
+    /// # Errors
+    /// `Malformed` where a model is damaged, `Io` where it cannot be read.
+    pub fn open(models: Option<&Path>) -> Result<Self> {
+        let mut files = match models {
+            Some(folder) if folder.is_dir() => model_files(folder)?,
+            _ => Vec::new(),
+        };
+        files.sort_by(|a, b| b.length.cmp(&a.length).then(a.name.cmp(&b.name)));
+        let named = |wanted: &dyn Fn(&str) -> bool| files.iter().find(|file| wanted(&file.name));
+        let silero = named(&|name| name.contains("silero") && name.ends_with(".bin"));
+        let whisper = named(&|name| {
+            name.contains("ggml-") && name.ends_with(".bin") && !name.contains("silero")
+        });
+        let faces = named(&|name| name.contains("yunet") && name.ends_with(".onnx"));
+        let listener = Listener::new(&ListenerOptions {
+            whisper: whisper.map(|file| file.path.clone()),
+            voice_activity: silero.map(|file| file.path.clone()),
+            ..ListenerOptions::default()
+        })?;
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|error| Error::io(path.display().to_string(), error))
+        };
+        let face_model = match faces {
+            Some(file) if file.length <= FACE_MODEL_MAX => read(&file.path)?,
+            _ => Vec::new(),
+        };
+        let cascade = CASCADES.iter().map(Path::new).find(|path| path.is_file());
+        let face_cascade = match cascade {
+            Some(path) if face_model.is_empty() => {
+                String::from_utf8_lossy(&read(path)?).into_owned()
+            }
+            _ => String::new(),
+        };
+        let mut hasher = blake3::Hasher::new();
+        let used: Vec<&ModelFile> = [whisper, silero, faces].into_iter().flatten().collect();
+        for file in &used {
+            hasher.update(file.name.as_bytes()).update(&file.length.to_le_bytes());
+        }
+        hasher.update(face_cascade.as_bytes());
+        Ok(Self {
+            digest: hasher.finalize().to_hex().to_string(),
+            found: used.iter().map(|file| file.name.clone()).collect(),
+            listener: Some(Arc::new(listener)),
+            face_model,
+            face_cascade,
+        })
+    }
+
     /// What is searched for, with what this machine has to search with.
     pub fn completed(&self, look_for: LookFor) -> LookFor {
-        look_for
+        LookFor {
+            face_model: self.face_model.clone(),
+            face_cascade: self.face_cascade.clone(),
+            ..look_for
+        }
     }
+}
+
+struct ModelFile {
+    name: String,
+    path: PathBuf,
+    length: u64,
+}
+
+fn model_files(folder: &Path) -> Result<Vec<ModelFile>> {
+    let failed = |error| Error::io(folder.display().to_string(), error);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let about = std::fs::metadata(entry.path()).map_err(failed)?;
+        if about.is_file() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            files.push(ModelFile { name, path: entry.path(), length: about.len() });
+        }
+    }
+    Ok(files)
 }
 
 /// Advice on one file of a recording.
@@ -57,7 +147,13 @@ pub fn read_transcript(path: &Path) -> Result<Transcript> {
 
 impl Adviser for OnRecording<'_> {
     fn transcribe(&self, sound: &SoundEvidence) -> Result<Option<Transcript>> {
-        Ok(self.transcript.map(|all| all.within(sound.span().widened(MediaDuration::ZERO))))
+        if let Some(all) = self.transcript {
+            return Ok(Some(all.within(sound.span())));
+        }
+        match &self.advice.listener {
+            Some(listener) => listener.transcribe(sound),
+            None => Ok(None),
+        }
     }
 
     fn said(&self, transcript: &Transcript) -> Result<Vec<SaidRule>> {

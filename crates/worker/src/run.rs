@@ -383,6 +383,7 @@ fn run_key(session: &OpenSession, recordings: &Recordings, options: &RunOptions)
         .value(&options.keep_rejected)
         .text(&session.materials)
         .text(&options.advice.digest)
+        .text(&format!("{:?}", options.phrases))
         .finish()
 }
 

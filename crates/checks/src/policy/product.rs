@@ -23,6 +23,8 @@ pub struct ProductPolicy {
     pub front_share_min: f64,
     /// Shown so long, a product counts as shown, seconds. Default 1.
     pub shown_min_s: f64,
+    /// Moved or turned so long, a product is demonstrated, seconds. Default 2.
+    pub handled_min_s: f64,
 }
 
 impl Default for ProductPolicy {
@@ -34,6 +36,7 @@ impl Default for ProductPolicy {
             front_max_degrees: 45.0,
             front_share_min: 0.25,
             shown_min_s: 1.0,
+            handled_min_s: 2.0,
         }
     }
 }
@@ -44,6 +47,7 @@ impl ProductPolicy {
             ("product.first_seen_max_s", self.first_seen_max_s),
             ("product.whole_max_s", self.whole_max_s),
             ("product.shown_min_s", self.shown_min_s),
+            ("product.handled_min_s", self.handled_min_s),
         ])?;
         shares(&[
             ("product.visible_share_min", self.visible_share_min),

@@ -7,7 +7,7 @@ use opencv::core::{
 use opencv::{Result, imgproc, video};
 
 use super::geometry::{Homography, Pair, agree, off, refine};
-use super::reference::{Level, Reference, resized};
+use super::reference::{Level, Reference};
 
 /// Correlation from which a cell of the reference is taken to be seen. Print seen through video
 /// coding or a phone camera correlates at 0.5 to 0.95, skin or cloth over it at 0 to 0.3.
@@ -28,27 +28,29 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// `luma` has `stride` bytes a row; the reduced picture has `scale` (up to 1) times its size.
-    /// `None` where it is too small to find anything in.
+    /// `luma` has `stride` bytes a row; the reduced picture is `step` times smaller. `None` where
+    /// it is too small to find anything in.
     pub(super) fn new(
         luma: &'a [u8],
         stride: usize,
         width: usize,
         height: usize,
-        scale: f64,
+        step: usize,
     ) -> Result<Option<Self>> {
-        let fits = width >= 32 && height >= 32 && stride >= width;
-        let (Ok(rows), Ok(columns)) = (i32::try_from(height), i32::try_from(stride)) else {
-            return Ok(None);
-        };
+        let fits = width >= 32 && height >= 32 && stride >= width && step >= 1;
+        let Ok(columns) = i32::try_from(stride) else { return Ok(None) };
         if !fits || luma.len() < stride * (height - 1) + width {
             return Ok(None);
         }
-        let full = match luma.get(..stride * height) {
-            Some(bytes) if stride == width => Mat::new_rows_cols_with_data(rows, columns, bytes)?,
-            _ => tight(luma, stride, width, rows)?,
-        };
-        let (small, to_small) = resized(&full, scale, scale)?;
+        // A last row that lacks its padding is left out: nothing is copied. Padding is outside the
+        // picture for all that looks at it.
+        let rows = luma.len().min(stride * height) / stride;
+        let full = Mat::new_rows_cols_with_data(rows as i32, columns, &luma[..rows * stride])?;
+        let (across, down) = (width / step, rows / step);
+        let pixels = reduced(luma, stride, across, down, step);
+        let small = Mat::from_slice(&pixels)?.reshape(1, down as i32)?.try_clone()?;
+        let scale = 1.0 / step as f64;
+        let to_small = Homography::resize(scale, scale);
         Ok(Some(Self { full, small, to_small, size: [width as f64, height as f64] }))
     }
 
@@ -80,13 +82,24 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// The picture without its padding.
-fn tight<'a>(bytes: &[u8], stride: usize, width: usize, rows: i32) -> Result<BoxedRef<'a, Mat>> {
-    let mut pixels = Vec::with_capacity(width * rows as usize);
-    for row in bytes.chunks(stride).take(rows as usize) {
-        pixels.extend_from_slice(&row[..width]);
+/// Means of squares of `step` pixels; rows first, since whole rows add up fast.
+fn reduced(luma: &[u8], stride: usize, across: usize, down: usize, step: usize) -> Vec<u8> {
+    let mut pixels = Vec::with_capacity(across * down);
+    let mut sums = vec![0u16; across * step];
+    // Sixteen bits hold the sum of 256 rows.
+    let (step, area) = (step.min(256), (step * step) as u32);
+    for row in 0..down {
+        sums.fill(0);
+        for y in row * step..(row + 1) * step {
+            for (sum, &value) in sums.iter_mut().zip(&luma[y * stride..]) {
+                *sum += u16::from(value);
+            }
+        }
+        pixels.extend(sums.chunks_exact(step).map(|cell| {
+            ((cell.iter().map(|&sum| u32::from(sum)).sum::<u32>() + area / 2) / area) as u8
+        }));
     }
-    Ok(Mat::from_slice(&pixels)?.reshape(1, rows)?.try_clone()?.into())
+    pixels
 }
 
 fn warp(from: &impl core::ToInputArray, to: &mut Mat, way: &Homography, size: Size) -> Result<()> {

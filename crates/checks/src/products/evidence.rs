@@ -47,6 +47,8 @@ pub struct ProductSighting {
     /// Where the corners of its reference picture are, clockwise from that picture's top left,
     /// pixels; may lie outside.
     pub corners: [[f64; 2]; 4],
+    /// Size of the picture, pixels.
+    pub picture_size: [u32; 2],
     /// Whether the product's outline lies inside the picture.
     pub whole: bool,
     /// Between its face and the camera, degrees: 0 from the front. From foreshortening against the

@@ -26,8 +26,8 @@ use track::{Place, STEP_S, Tracker};
 
 /// Short side to which pictures of a stream are reduced for the search, pixels; whole steps.
 const SEARCHED_SHORT: usize = 240;
-/// Short side to which stills are reduced, pixels.
-const STILL_SHORT: f64 = 480.0;
+/// Short side to which stills are reduced, pixels; whole steps.
+const STILL_SHORT: usize = 360;
 
 /// Products found in a still, the best match first; times are zero.
 ///
@@ -51,8 +51,8 @@ fn find_in_still(
 ) -> Result<Vec<ProductSighting>> {
     opencv::core::set_num_threads(1)?;
     let (width, height) = (picture.width, picture.height);
-    let scale = (STILL_SHORT / width.min(height).max(1) as f64).min(1.0);
-    let Some(scene) = Scene::new(&picture.pixels, width, width, height, scale)? else {
+    let step = (width.min(height) / STILL_SHORT).max(1);
+    let Some(scene) = Scene::new(&picture.pixels, width, width, height, step)? else {
         return Ok(Vec::new());
     };
     let mut finder = LocalFeatures::new(products, 1500)?;
@@ -106,14 +106,9 @@ impl ProductCollector {
         self.last = Some(picture.time);
         self.size = [picture.width as f64, picture.height as f64];
         let step = (picture.width.min(picture.height) / SEARCHED_SHORT).max(1);
-        let looked = Scene::new(
-            picture.luma,
-            picture.luma_stride,
-            picture.width,
-            picture.height,
-            1.0 / step as f64,
-        )
-        .and_then(|scene| scene.map_or(Ok(()), |scene| tracker.look(picture.time, &scene)));
+        let looked =
+            Scene::new(picture.luma, picture.luma_stride, picture.width, picture.height, step)
+                .and_then(|scene| scene.map_or(Ok(()), |scene| tracker.look(picture.time, &scene)));
         if looked.is_err() {
             self.tracker = None;
         }
@@ -176,6 +171,7 @@ fn sighting(
         product: name(claim.product),
         undecided: claim.undecided().map(name),
         corners: outline(homography, reference),
+        picture_size: size.map(|side| side as u32),
         whole: content.iter().all(|corner| inside(*corner, size, margin)),
         angle_degrees: facing_degrees(homography, reference.middle()),
         visible_share: *visible,

@@ -17,7 +17,7 @@ pub(super) const STEP_S: f64 = super::evidence::STEP_S;
 /// Between searches while nothing is in view, seconds.
 const SEARCH_S: f64 = 2.0;
 /// Between searches for more while something is in view, seconds.
-const SEARCH_MORE_S: f64 = 4.0;
+const SEARCH_MORE_S: f64 = 6.0;
 /// Between pictures of a product that stands still, seconds.
 const STILL_S: f64 = 0.6;
 /// Between votes on which of two sisters it is, seconds.

@@ -14,8 +14,19 @@ pub(super) fn visual_promotion(_: &Look<'_>) -> Answer {
 }
 
 /// `visual.demonstration`: try-on or real-time demonstration.
-pub(super) fn visual_demonstration(_: &Look<'_>) -> Answer {
-    Answer::unknown("no search for hands and products in motion is part of this version")
+pub(super) fn visual_demonstration(look: &Look<'_>) -> Answer {
+    let evidence = look.facts.evidence;
+    if !evidence.products.searched {
+        return Answer::unknown("no product pictures: whether a product is handled cannot be seen");
+    }
+    let Some(handling) = crate::people::handling(&evidence.products, &evidence.people) else {
+        return Answer::unknown("no product was recognised: something worn cannot be followed");
+    };
+    let least = look.policy.product.handled_min_s;
+    let detail = format!("`{}` is moved or turned for {:.1} s", handling.product, handling.seconds);
+    Answer::held(handling.seconds >= least, detail)
+        .figure(handling.seconds, "s", format!("at least {least}"))
+        .at(&handling.spans, "moved or turned")
 }
 
 fn no_overlays() -> Answer {

@@ -55,6 +55,7 @@ impl ClipContext<'_> {
             .value(&self.session.loaded.products)
             .text(&self.session.materials)
             .text(&self.options.advice.digest)
+            .text(&format!("{:?}", self.options.phrases))
             .value(&listed)
             .value(&shown)
             .value(&!self.session.has_log())
