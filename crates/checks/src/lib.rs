@@ -31,7 +31,7 @@ mod transcript;
 pub use align::{Alignment, align};
 pub use check::{ClipFacts, Grading, SessionFacts, SourceFacts, check, grade};
 pub use clarity::ClarityEvidence;
-pub use codes::CodeEvidence;
+pub use codes::{CodeEvidence, CodeKind, CodeSighting, CodeTrack, StillCode, find_codes};
 pub use evidence::{Evidence, EvidenceCollector};
 pub use look_for::{
     Adviser, GrayPicture, LookFor, NamedPicture, NoAdviser, ProductReference, TextLine,
