@@ -37,7 +37,7 @@ mod transcript;
 pub use align::{Alignment, align};
 pub use check::{ClipFacts, Grading, SessionFacts, SourceFacts, check, grade};
 pub use clarity::{ClarityEvidence, ClaritySample, Move};
-pub use codes::CodeEvidence;
+pub use codes::{CodeEvidence, CodeKind, CodeSighting, CodeTrack, StillCode, find_codes};
 pub use evidence::{Evidence, EvidenceCollector};
 pub use gray_picture::GrayPicture;
 pub use listen::{Listener, ListenerOptions};

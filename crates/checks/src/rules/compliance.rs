@@ -1,13 +1,52 @@
 //! `compliance.*`: what the platform forbids.
 
 use reprise_model::event::EventKind;
+use reprise_model::span::merged;
 use reprise_model::{MediaDuration, MediaTime, Span};
 
-use super::{Answer, Look, second};
+use super::{Answer, Look, longest, second, told};
+use crate::codes::CodeKind;
 
-/// `compliance.qr`: codes laid over the picture. Seam: a search for codes on sampled pictures.
-pub(super) fn compliance_qr(_: &Look<'_>) -> Answer {
-    Answer::unknown("the search for 2-D codes is not part of this version")
+/// `compliance.qr`: codes laid over the picture; those printed on things in the scene pass.
+pub(super) fn compliance_qr(look: &Look<'_>) -> Answer {
+    let codes = &look.facts.evidence.codes;
+    if codes.searched == 0 {
+        return Answer::unknown("the pictures were not searched for 2-D codes");
+    }
+    let of = |kind: CodeKind| codes.tracks.iter().filter(move |track| track.kind == kind);
+    let spans =
+        |kind: CodeKind| -> Vec<Span> { of(kind).map(|track| track.span).collect::<Vec<_>>() };
+    let over = spans(CodeKind::LaidOver);
+    let seconds: f64 = merged(over.clone()).iter().map(|span| span.seconds()).sum();
+    if let (Some(longest), Some(track)) = (longest(&over), of(CodeKind::LaidOver).next()) {
+        let detail = format!(
+            "a code ({}) is laid over the picture for {}: {}",
+            track.format,
+            told(longest),
+            track.reason
+        );
+        return Answer::held(false, detail)
+            .figure(seconds, "seconds", "at most 0".to_owned())
+            .at(&over, "a code laid over the picture");
+    }
+    let unsure = spans(CodeKind::Unsure);
+    if let Some(longest) = longest(&unsure) {
+        return Answer::unknown(format!(
+            "a code is seen for {}; whether it is laid over or printed cannot be told, for it and the scene stand still",
+            told(longest)
+        ))
+        .at(&unsure, "a code, laid over or printed");
+    }
+    let printed = spans(CodeKind::Printed);
+    let detail = match longest(&printed) {
+        Some(longest) => {
+            format!("a code printed on something in the scene is seen for {}", told(longest))
+        }
+        None => format!("no code was found in {} pictures", codes.searched),
+    };
+    Answer::held(true, detail)
+        .figure(seconds, "seconds", "at most 0".to_owned())
+        .at(&printed, "a code printed on something in the scene")
 }
 
 /// `compliance.watermark`: foreign marks. Seam: text recognition and listed logos.
