@@ -2,6 +2,8 @@
 //! error, where they or ffmpeg are absent.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod clips;
+pub mod overlays;
 pub mod treated;
 pub mod variants;
 

@@ -79,9 +79,15 @@ pub fn variants() -> Vec<Variant> {
             add(name, GOOD, path, from, mouth, "30", 2500);
         }
     }
-    for (camera, stream) in
-        [("15", "30"), ("20", "30"), ("24", "30"), ("30", "60"), ("24", "25"), ("12", "30"), ("24", "60")]
-    {
+    for (camera, stream) in [
+        ("15", "30"),
+        ("20", "30"),
+        ("24", "30"),
+        ("30", "60"),
+        ("24", "25"),
+        ("12", "30"),
+        ("24", "60"),
+    ] {
         for (name, path, from) in [SOURCES[1], SOURCES[3]] {
             let filter = format!("fps={camera},fps={stream}");
             add(format!("{name}, {camera} in {stream}"), GOOD, path, from, filter, stream, 2500);
@@ -123,7 +129,10 @@ impl Variant {
         let file = folder.join(format!("variant-{number}.mp4"));
         let (from, length) = (self.from_s.to_string(), LENGTH_S.to_string());
         let rate = format!("{}k", self.kbps);
-        let graph = format!("scale=720:1280:force_original_aspect_ratio=increase,crop=720:1280,{}", self.filter);
+        let graph = format!(
+            "scale=720:1280:force_original_aspect_ratio=increase,crop=720:1280,{}",
+            self.filter
+        );
         let made = Command::new("ffmpeg")
             .args(["-v", "error", "-nostdin", "-y", "-ss", &from, "-t", &length])
             .arg("-i")
