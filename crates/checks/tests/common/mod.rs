@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod clips;
+pub mod originals;
 pub mod overlays;
 pub mod treated;
 pub mod variants;

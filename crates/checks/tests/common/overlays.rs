@@ -155,32 +155,21 @@ impl Planes {
         }
     }
 
-    /// A code of version 1 whose finders and timing are right and whose data are arbitrary.
+    /// A code as it stands on packages: the number of a product.
     fn code(&mut self, x: i64, y: i64, module: i64) {
-        self.area(x - 2 * module, y - 2 * module, 25 * module, 25 * module, 230, (128, 128));
-        for row in 0..21i64 {
-            for column in 0..21i64 {
-                let finder = |r: i64, c: i64| {
-                    let ring = (r - 3).abs().max((c - 3).abs());
-                    (ring <= 4).then_some(ring != 2 && ring != 4)
-                };
-                let dark = finder(row, column)
-                    .or(finder(20 - row, column))
-                    .or(finder(row, 20 - column))
-                    .unwrap_or(match (row, column) {
-                        (6, n) | (n, 6) => n % 2 == 0,
-                        _ => (row * 31 + column * 17 + row * column * 7) % 5 < 2,
-                    });
-                if dark {
-                    self.area(
-                        x + column * module,
-                        y + row * module,
-                        module,
-                        module,
-                        30,
-                        (128, 128),
-                    );
-                }
+        static MODULES: std::sync::OnceLock<(i64, Vec<u8>)> = std::sync::OnceLock::new();
+        let (side, modules) = MODULES.get_or_init(|| {
+            let code = zxingcpp::create(zxingcpp::BarcodeFormat::QRCode).from_str("8991234567890");
+            let writer = zxingcpp::write().scale(1).add_quiet_zones(false);
+            let image = code.unwrap().to_image_with(&writer).unwrap();
+            (i64::from(image.width()), image.data())
+        });
+        let edge = (side + 8) * module;
+        self.area(x - 4 * module, y - 4 * module, edge, edge, 230, (128, 128));
+        for (index, &level) in modules.iter().enumerate() {
+            let (row, column) = (index as i64 / side, index as i64 % side);
+            if level < 128 {
+                self.area(x + column * module, y + row * module, module, module, 30, (128, 128));
             }
         }
     }
