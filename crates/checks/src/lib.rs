@@ -28,6 +28,7 @@ pub mod rules;
 mod sound;
 mod speech;
 mod stills;
+mod sync;
 mod transcript;
 
 pub use align::{Alignment, align};
@@ -53,4 +54,5 @@ pub use practices::best_practices;
 pub use products::ProductEvidence;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};
+pub use sync::{Sync, sync};
 pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};
