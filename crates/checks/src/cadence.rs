@@ -25,6 +25,10 @@ pub(crate) struct Cadence {
 /// new pictures of a host who talks 0.05 to 3 and above 4.
 const REPEAT_MEAN: f32 = 0.06;
 const REPEAT_TOP: f32 = 1.75;
+/// Coding makes a repeat better bit by bit: it may differ by so much, where that is little against
+/// what new pictures around differ by.
+const REPEAT_TOP_MAX: f32 = 2.5;
+const REPEAT_TO_USUAL: f32 = 0.2;
 /// What comes after a missed picture must differ by as much as new pictures around do (times this),
 /// or nothing moved, and nothing was missed.
 const JUMP_TO_USUAL: f32 = 0.7;
@@ -99,10 +103,14 @@ fn steps(samples: &[PictureSample], black_from: f32) -> Vec<Step> {
     let Some(first) = samples.first() else { return Vec::new() };
     let mut steps = Vec::with_capacity(samples.len());
     let (mut start, mut before, mut gap_s) = (first, first, 0f64);
-    for sample in &samples[1..] {
+    let usual = usual_tops(samples);
+    for (index, sample) in samples.iter().enumerate().skip(1) {
         gap_s = gap_s.max((sample.time - before.time).seconds());
         before = sample;
-        if sample.change <= REPEAT_MEAN && sample.change_top <= REPEAT_TOP {
+        let same = sample.change <= REPEAT_MEAN && sample.change_top <= REPEAT_TOP;
+        let small =
+            sample.change_top <= REPEAT_TOP_MAX.min(REPEAT_TO_USUAL * usual[index / AROUND]);
+        if same || small {
             continue;
         }
         let span = Span::new(start.time, sample.time);
@@ -118,6 +126,22 @@ fn steps(samples: &[PictureSample], black_from: f32) -> Vec<Step> {
     steps
 }
 
+/// How far pictures that are new move the block that changes fourth most, in each 60 pictures and
+/// those beside them, levels: three in four of the changes that are no exact repeats.
+fn usual_tops(samples: &[PictureSample]) -> Vec<f32> {
+    let mut sorted: Vec<f32> = Vec::with_capacity(3 * AROUND);
+    (0..samples.len().div_ceil(AROUND))
+        .map(|part| {
+            let from = (part * AROUND).saturating_sub(AROUND);
+            let around = &samples[from..((part + 2) * AROUND).min(samples.len())];
+            sorted.clear();
+            sorted.extend(around.iter().map(|s| s.change_top).filter(|&top| top > REPEAT_TOP));
+            sorted.sort_by(f32::total_cmp);
+            sorted.get(sorted.len() / 4).copied().unwrap_or(0.0)
+        })
+        .collect()
+}
+
 /// The longest step that a regular cadence makes: the camera's period, up to the next tick of the
 /// stream, where repeats are evenly spaced; one tick otherwise.
 fn allowed_step(steps: &[Step], tick: f64) -> f64 {
@@ -127,6 +151,14 @@ fn allowed_step(steps: &[Step], tick: f64) -> f64 {
     let usual: Vec<f64> = sorted.iter().copied().filter(|&step| step <= 2.5 * median).collect();
     let mean = usual.iter().sum::<f64>() / usual.len().max(1) as f64;
     let ticks = (mean / tick - 0.03).ceil().max(1.0);
+    // A slow camera in a stream that was fitted into a faster one: still evenly spaced.
+    let beyond = |step: &Step| step.seconds > (ticks + 0.5) * tick && step.seconds <= 2.5 * median;
+    if steps.iter().filter(|step| beyond(step)).count() * 20 >= steps.len().max(100)
+        && uneven(steps, beyond) <= UNEVEN_MAX
+    {
+        let seconds = steps.iter().filter(|step| beyond(step)).map(|step| step.seconds);
+        return (seconds.fold(0.0, f64::max) / tick).round() * tick;
+    }
     let longer = |step: &Step| step.seconds > (ticks - 0.5) * tick;
     if ticks >= 2.0 && mean < (ticks - 0.03) * tick && uneven(steps, longer) > UNEVEN_MAX {
         return (ticks - 1.0) * tick;

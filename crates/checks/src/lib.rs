@@ -32,6 +32,7 @@ mod sentences;
 mod sound;
 mod speech;
 mod stills;
+mod sync;
 mod transcript;
 
 pub use align::{Alignment, align};
@@ -60,4 +61,5 @@ pub use products::{ProductEvidence, ProductSighting, RunnerUp, SearchedProduct, 
 pub use sentences::Sentences;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};
+pub use sync::{Sync, sync};
 pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};

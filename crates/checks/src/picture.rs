@@ -87,8 +87,12 @@ const STILL_LEVELS: f32 = 3.0;
 /// Where the picture is noisier than that, change must exceed the noise (the median block) by so
 /// many times; the largest of 3,600 Gaussian changes is 5.5 times their median magnitude.
 const STILL_NOISE_FACTOR: f32 = 6.0;
+/// Noise that coding has made blotchy is less even: its largest change is up to 3 times the one that
+/// a tenth of the blocks exceed. What moves in a still scene (a mouth, eyes, a hand) is a smaller
+/// part of the picture than that tenth, and leaves it where it is.
+const STILL_TENTH_FACTOR: f32 = 3.0;
 /// Above this a change is motion, however many blocks share it, in levels.
-const STILL_LEVELS_MAX: f32 = 6.0;
+const STILL_LEVELS_MAX: f32 = 6.5;
 /// A key frame changes all blocks a little: its largest change is at most so many times the mean
 /// (5 to 6 measured). What moves in a still scene changes few blocks much (20 and more).
 const RECODED_TOP_TO_MEAN: f32 = 10.0;
@@ -136,6 +140,8 @@ impl Shape {
 struct Change {
     mean: f32,
     median: f32,
+    /// Of the block that a tenth of the blocks exceed.
+    tenth: f32,
     top: f32,
 }
 
@@ -170,7 +176,9 @@ impl PictureCollector {
             let drift = compare(&self.now, &self.anchor);
             let moved: u32 =
                 self.tones.iter().zip(&self.tones_before).map(|(a, b)| a.abs_diff(*b)).sum();
-            let limit = (STILL_NOISE_FACTOR * drift.median).clamp(STILL_LEVELS, STILL_LEVELS_MAX);
+            let limit = (STILL_NOISE_FACTOR * drift.median)
+                .max(STILL_TENTH_FACTOR * drift.tenth)
+                .clamp(STILL_LEVELS, STILL_LEVELS_MAX);
             sample.change = rounded(change.mean);
             sample.change_top = rounded(change.top);
             sample.drift_top = rounded(drift.top);
@@ -271,11 +279,14 @@ fn compare(now: &[u16], then: &[u16]) -> Change {
     bins.iter_mut().zip(others).for_each(|(bin, other)| *bin = bin.wrapping_add(other));
     let count = now.len() as u32;
     let level = |bin: usize| bin as f32 / 16.0;
-    let (mut above, mut top, mut median) = (0, 0, 0);
+    let (mut above, mut top, mut tenth, mut median) = (0, 0, 0, 0);
     for bin in (0..BINS).rev() {
         above += bins[bin];
         if top == 0 && above >= TOP_RANK {
             top = bin;
+        }
+        if tenth == 0 && above * 10 >= count {
+            tenth = bin;
         }
         if above * 2 >= count {
             median = bin;
@@ -285,6 +296,7 @@ fn compare(now: &[u16], then: &[u16]) -> Change {
     Change {
         mean: total as f32 / count.max(1) as f32 / ONE_LEVEL as f32,
         median: level(median),
+        tenth: level(tenth),
         top: level(top),
     }
 }

@@ -2,6 +2,9 @@
 //! error, where they or ffmpeg are absent.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod clips;
+pub mod originals;
+pub mod overlays;
 pub mod treated;
 pub mod variants;
 

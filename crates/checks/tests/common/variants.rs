@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::shared;
+use reprise_checks::Policy;
+
+use super::{seen, shared};
 
 /// What a variant must be found to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,15 @@ pub struct Truth {
     pub lags: bool,
     /// A black stretch.
     pub black: bool,
+}
+
+impl Truth {
+    /// Whether `found` is what is true. A freeze may be called lag too.
+    pub fn holds(self, found: Self) -> bool {
+        found.frozen == self.frozen
+            && found.black == self.black
+            && (found.lags == self.lags || self.frozen)
+    }
 }
 
 const GOOD: Truth = Truth { frozen: false, lags: false, black: false };
@@ -123,6 +134,20 @@ pub fn variants() -> Vec<Variant> {
 }
 
 impl Variant {
+    /// Makes it, looks at it, and removes it again: what is found; `None` as [`Variant::make`].
+    pub fn judged(&self, folder: &Path, number: usize) -> Option<Truth> {
+        let file = self.make(folder, number)?;
+        let evidence = seen(&file, None);
+        let policy = Policy::default();
+        let found = Truth {
+            frozen: !evidence.freezes(&policy).is_empty(),
+            lags: !evidence.lags(&policy).is_empty(),
+            black: !evidence.blacks(&policy).is_empty(),
+        };
+        let _ = std::fs::remove_file(file);
+        Some(found)
+    }
+
     /// The file, made in `folder`; `None` where footage or ffmpeg is absent.
     pub fn make(&self, folder: &Path, number: usize) -> Option<PathBuf> {
         let source = shared(self.source)?;

@@ -196,6 +196,8 @@ fn faults(input: &TrimInput<'_>) -> Vec<Avoid> {
     add(evidence.lags(input.policy), RuleId::VideoLag, "pictures come late");
     add(evidence.dropouts(input.policy), RuleId::AudioDropout, "the sound is cut off");
     add(evidence.corrupt(), RuleId::VideoLag, "pictures are damaged");
+    let laid_over = evidence.codes.laid_over();
+    add(laid_over, RuleId::ComplianceQr, "a code is laid over the picture");
     // A few clipped samples are lawful; a stretch full of them is not.
     let clipped = evidence.clipped().into_iter().filter(|span| span.seconds() >= 0.3).collect();
     add(clipped, RuleId::AudioClean, "the sound is clipped");

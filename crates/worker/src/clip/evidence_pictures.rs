@@ -60,6 +60,14 @@ fn outlines(
     at: MediaTime,
     scale: f32,
 ) -> (MediaTime, Vec<Outline>) {
+    if rule == RuleId::ComplianceQr {
+        let seen = evidence.codes.tracks.iter().flat_map(|track| &track.sightings);
+        let nearest = seen.min_by_key(|seen| (seen.time - at).abs());
+        return match nearest {
+            Some(seen) => (seen.time, vec![seen.corners.map(|corner| corner.map(|x| x * scale))]),
+            None => (at, Vec::new()),
+        };
+    }
     if !rule.as_str().starts_with("product.") {
         return (at, Vec::new());
     }
