@@ -137,7 +137,8 @@ impl CodeCollector {
         self.last = Some(picture.time);
         self.searched += 1;
         for found in found {
-            let known = self.followers.iter_mut().find(|follower| follower.is(&found, picture.time));
+            let known =
+                self.followers.iter_mut().find(|follower| follower.is(&found, picture.time));
             match known {
                 Some(follower) => follower.seen(&found, &self.thumbs),
                 None => self.followers.push(Follower::begin(&found, &self.thumbs)),

@@ -86,7 +86,8 @@ pub(super) fn read(
         .try_downscale(true)
         .return_errors(!still);
     let Ok(codes) = reader.from(&view) else { return Vec::new() };
-    let point = |p: &zxingcpp::PointI| [(p.x as f32) + origin.0 as f32, p.y as f32 + origin.1 as f32];
+    let point =
+        |p: &zxingcpp::PointI| [(p.x as f32) + origin.0 as f32, p.y as f32 + origin.1 as f32];
     codes
         .iter()
         .filter(|code| {
@@ -221,7 +222,8 @@ impl Prefilter {
                 let (mut across, mut down) = (0u32, 0u32);
                 for row in y - 1..=y + 1 {
                     let from = row * columns + x - 1;
-                    across += self.across[from..from + 3].iter().map(|&c| u32::from(c)).sum::<u32>();
+                    across +=
+                        self.across[from..from + 3].iter().map(|&c| u32::from(c)).sum::<u32>();
                     down += self.down[from..from + 3].iter().map(|&c| u32::from(c)).sum::<u32>();
                 }
                 self.marked[y * columns + x] = across >= EDGES_MIN

@@ -64,8 +64,7 @@ impl Thumb {
         let rows = self.pixels.len() / self.columns.max(1);
         let cells = (area.top.div_ceil(THUMB_STEP)..area.bottom.div_ceil(THUMB_STEP).min(rows))
             .flat_map(move |y| {
-                (area.left.div_ceil(THUMB_STEP)
-                    ..area.right.div_ceil(THUMB_STEP).min(self.columns))
+                (area.left.div_ceil(THUMB_STEP)..area.right.div_ceil(THUMB_STEP).min(self.columns))
                     .map(move |x| (x, y))
             });
         cells
@@ -196,8 +195,12 @@ impl Follower {
     /// What it was, where it was no error of the reader.
     pub(super) fn finish(self, end: MediaTime) -> Option<CodeTrack> {
         let last = self.sightings.last()?;
-        let firm = self.text.is_some() && self.format.to_ascii_lowercase().replace([' ', '-'], "").starts_with("qrcode");
-        if !firm && self.sightings.len() < DOUBTFUL_SIGHTINGS.min(if self.text.is_some() { 2 } else { 3 }) {
+        let firm = self.text.is_some()
+            && self.format.to_ascii_lowercase().replace([' ', '-'], "").starts_with("qrcode");
+        if !firm
+            && self.sightings.len()
+                < DOUBTFUL_SIGHTINGS.min(if self.text.is_some() { 2 } else { 3 })
+        {
             return None;
         }
         let until = self.end.unwrap_or(end).max(last.time);
@@ -236,32 +239,51 @@ impl Follower {
         let flat = self.flat.iter().filter(|flat| **flat).count() * 2 > self.flat.len();
         let sides_spread = range(shapes.iter().map(|s| s.side)) * pixel;
         let tilts_spread = range(shapes.iter().map(|s| s.signed));
-        let rigid = sides_spread <= SQUARE_SHARE.max(3.0 * pixel) && tilts_spread <= 2.0 * ALIGNED_DEGREES;
+        let rigid =
+            sides_spread <= SQUARE_SHARE.max(3.0 * pixel) && tilts_spread <= 2.0 * ALIGNED_DEGREES;
         let several = self.sightings.len() >= 3;
         if still && several && ring >= RING_LEVELS {
             return (CodeKind::LaidOver, 0.95, "it stands still while the scene around it moves");
         }
         if still && aligned && self.at_once {
-            return (CodeKind::LaidOver, 0.95, "it came or went from one picture to the next while the scene stayed");
+            return (
+                CodeKind::LaidOver,
+                0.95,
+                "it came or went from one picture to the next while the scene stayed",
+            );
         }
         if !aligned {
-            return (CodeKind::Printed, if still { 0.7 } else { 0.95 }, "it lies at an angle, as things in a scene do");
+            return (
+                CodeKind::Printed,
+                if still { 0.7 } else { 0.95 },
+                "it lies at an angle, as things in a scene do",
+            );
         }
         if !still {
             return if rigid && flat {
-                (CodeKind::LaidOver, 0.8, "it moves without turning or growing, on a ground that is drawn")
+                (
+                    CodeKind::LaidOver,
+                    0.8,
+                    "it moves without turning or growing, on a ground that is drawn",
+                )
             } else {
                 (CodeKind::Printed, if rigid { 0.6 } else { 0.9 }, "it moves with the scene")
             };
         }
         if flat {
-            return (CodeKind::LaidOver, 0.8, "it stands square and still on a ground that is drawn");
+            return (
+                CodeKind::LaidOver,
+                0.8,
+                "it stands square and still on a ground that is drawn",
+            );
         }
         (CodeKind::Unsure, 0.5, "it and the scene stand still")
     }
 
     fn square(&self) -> bool {
-        !self.format.contains("PDF") && !self.format.contains("rMQR") && !self.format.contains("RMQR")
+        !self.format.contains("PDF")
+            && !self.format.contains("rMQR")
+            && !self.format.contains("RMQR")
     }
 }
 
