@@ -26,6 +26,7 @@ pub mod rules;
 mod sound;
 mod speech;
 mod stills;
+mod text_reader;
 mod transcript;
 
 pub use align::{Alignment, align};
@@ -37,7 +38,7 @@ pub use look_for::{
     Adviser, GrayPicture, LookFor, NamedPicture, NoAdviser, ProductReference, TextLine,
 };
 pub use loudness::Loudness;
-pub use marks::MarkEvidence;
+pub use marks::{Mark, MarkEvidence, MarkLine};
 pub use people::PeopleEvidence;
 pub use phrases::Phrases;
 pub use picture::{PictureEvidence, PictureSample};
@@ -49,4 +50,5 @@ pub use practices::best_practices;
 pub use products::ProductEvidence;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};
+pub use text_reader::TextReader;
 pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};
