@@ -33,6 +33,7 @@ mod sound;
 mod speech;
 mod stills;
 mod sync;
+mod text_reader;
 mod transcript;
 
 pub use align::{Alignment, align};
@@ -50,6 +51,8 @@ pub use marks::MarkEvidence;
 pub use music::Music;
 pub use noise::Hum;
 pub use people::{PeopleEvidence, PeopleSample};
+pub use marks::{Mark, MarkEvidence, MarkLine};
+pub use people::PeopleEvidence;
 pub use phrases::Phrases;
 pub use picture::{PictureEvidence, PictureSample};
 pub use policy::{
@@ -62,4 +65,5 @@ pub use sentences::Sentences;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};
 pub use sync::{Sync, sync};
+pub use text_reader::TextReader;
 pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};

@@ -6,6 +6,7 @@ use reprise_model::{MediaDuration, MediaTime, Span};
 
 use super::{Answer, Look, longest, second, told};
 use crate::codes::CodeKind;
+use crate::marks::{Finding, Owners, judge};
 
 /// `compliance.qr`: codes laid over the picture; those printed on things in the scene pass.
 pub(super) fn compliance_qr(look: &Look<'_>) -> Answer {
@@ -49,9 +50,64 @@ pub(super) fn compliance_qr(look: &Look<'_>) -> Answer {
         .at(&printed, "a code printed on something in the scene")
 }
 
-/// `compliance.watermark`: foreign marks. Seam: text recognition and listed logos.
-pub(super) fn compliance_watermark(_: &Look<'_>) -> Answer {
-    Answer::unknown("the search for foreign names, links and logos is not part of this version")
+/// `compliance.watermark`: names, links and listed logos that are not the LIVE's own.
+pub(super) fn compliance_watermark(look: &Look<'_>) -> Answer {
+    let marks = &look.facts.evidence.marks;
+    if marks.searched == 0 {
+        return Answer::unknown("the pictures were not searched for names, links and logos");
+    }
+    let owners = owners(look);
+    let (mut foreign, mut open) = (Vec::new(), Vec::new());
+    let (mut named, mut asked) = (None, None);
+    for mark in &marks.marks {
+        match judge(mark, marks, &owners) {
+            Finding::Foreign(what) => {
+                foreign.push(mark.span);
+                named.get_or_insert(what);
+            }
+            Finding::UnknownName(name) => {
+                open.push(mark.span);
+                asked.get_or_insert(format!("the name \"{name}\""));
+            }
+            Finding::UnknownLogo => {
+                open.push(mark.span);
+                asked.get_or_insert("a mark without readable text".to_owned());
+            }
+            Finding::Own => {}
+        }
+    }
+    let seconds: f64 = merged(foreign.clone()).iter().map(|span| span.seconds()).sum();
+    if let (Some(what), Some(longest)) = (named, longest(&foreign)) {
+        return Answer::held(false, format!("{what}: on the picture for {}", told(longest)))
+            .figure(seconds, "seconds", "at most 0".to_owned())
+            .at(&foreign, "a foreign name, link or logo");
+    }
+    if !marks.read && !marks.marks.is_empty() {
+        let places: Vec<Span> = marks.marks.iter().map(|mark| mark.span).collect();
+        let detail =
+            "no reader of text is installed, and the picture has places that look like text";
+        return Answer::unknown(detail).at(&places, "may be text");
+    }
+    if let (Some(what), Some(longest)) = (asked, longest(&open)) {
+        let detail = format!(
+            "{what} is in a corner of the picture for {}; nobody said whose it is (`brands` and `overlays` of the session do)",
+            told(longest)
+        );
+        return Answer::unknown(detail).at(&open, "a mark of an unknown owner");
+    }
+    let detail = match marks.marks.len() {
+        0 => "nothing that looks like a name, link or logo was found".to_owned(),
+        count => format!("{count} overlays or texts were found, none of them foreign"),
+    };
+    Answer::held(true, detail).figure(seconds, "seconds", "at most 0".to_owned())
+}
+
+/// The names that belong to the LIVE.
+pub(super) fn owners(look: &Look<'_>) -> Owners {
+    let Some(session) = look.facts.session else { return Owners::default() };
+    let products = session.products.iter();
+    let named = products.flat_map(|p| p.brand.as_deref().into_iter().chain([p.title.as_str()]));
+    Owners::new(session.brands.iter().map(String::as_str).chain(named), true)
 }
 
 /// `compliance.violation`: violation events inside the clip, widened by the policy's margin.

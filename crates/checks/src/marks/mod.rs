@@ -1,0 +1,170 @@
+//! Overlays, text and logos on the picture: what is laid over it, what it says, and whose it is.
+
+mod names;
+mod regions;
+
+use reprise_media::view::PictureView;
+use reprise_model::{MediaDuration, Result, Span};
+use serde::{Deserialize, Serialize};
+
+use crate::look_for::{Adviser, GrayPicture, LookFor, NamedPicture};
+pub(crate) use names::{Finding, Owners, is_promotion, judge};
+use regions::Regions;
+
+/// What was found. Times are on the time line of whoever decoded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarkEvidence {
+    /// Pictures that were searched; 0 where nobody looked.
+    pub searched: u32,
+    /// Whether a reader of text was there.
+    pub read: bool,
+    /// Of the pictures, pixels.
+    pub width: u32,
+    /// Of the pictures, pixels.
+    pub height: u32,
+    /// Places that stand still and look like text or a logo, by their begin.
+    pub marks: Vec<Mark>,
+}
+
+/// A place that stands still and looks like text or a logo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// On screen, up to half a second too early and too late.
+    #[serde(rename = "span_s")]
+    pub span: Span,
+    /// Left, top, width, height, pixels.
+    pub area: [u32; 4],
+    /// Whether it is surely laid over: it came or went at once while the scene stayed, or stood
+    /// still while the scene moved.
+    pub over: bool,
+    /// Whether it stands on a ground of one brightness, as cards and stickers do.
+    pub card: bool,
+    /// What it says; empty where nothing could be read, or nobody could.
+    pub lines: Vec<MarkLine>,
+    /// The listed foreign logo that it shows.
+    pub logo: Option<String>,
+    /// The LIVE's own overlay or brand that it shows.
+    pub own: Option<String>,
+}
+
+/// A line of text in a mark.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarkLine {
+    /// As read.
+    pub text: String,
+    /// 0 to 1.
+    pub confidence: f32,
+}
+
+/// Marks handed to the reader of text in one window.
+const READ_MAX: usize = 24;
+/// Lines read with less confidence are texture, 0 to 1.
+const LINE_CONFIDENCE_MIN: f64 = 0.55;
+
+/// Collects it.
+#[derive(Debug, Default)]
+pub(crate) struct MarkCollector {
+    regions: Regions,
+    own: Vec<NamedPicture>,
+    foreign: Vec<NamedPicture>,
+}
+
+impl MarkCollector {
+    pub(crate) fn new(look_for: &LookFor) -> Self {
+        Self {
+            regions: Regions::default(),
+            own: look_for.own.clone(),
+            foreign: look_for.foreign.clone(),
+        }
+    }
+
+    pub(crate) fn picture(&mut self, picture: &PictureView<'_>) {
+        self.regions.picture(picture);
+    }
+
+    pub(crate) fn finish(self, adviser: &dyn Adviser) -> Result<MarkEvidence> {
+        let (searched, width, height) = self.regions.searched();
+        let mut kept = self.regions.finish();
+        // What is surely laid over first, then what looks most like text.
+        kept.sort_by(|a, b| {
+            (b.over, b.card).cmp(&(a.over, a.card)).then(b.weight.total_cmp(&a.weight))
+        });
+        kept.truncate(READ_MAX);
+        let crops: Vec<GrayPicture> = kept.iter().map(|region| region.crop.clone()).collect();
+        let read = if crops.is_empty() { Some(Vec::new()) } else { adviser.read_text(&crops)? };
+        let is_read = read.is_some();
+        let mut texts = read.unwrap_or_default().into_iter();
+        let mut marks: Vec<Mark> = kept
+            .into_iter()
+            .map(|region| {
+                let lines = texts.next().unwrap_or_default().into_iter().filter(|line| {
+                    let letters = line.text.chars().filter(|c| c.is_alphanumeric()).count();
+                    line.confidence >= LINE_CONFIDENCE_MIN && letters >= 2
+                });
+                Mark {
+                    span: region.span,
+                    area: region.area,
+                    over: region.over,
+                    card: region.card,
+                    lines: lines
+                        .map(|line| MarkLine {
+                            text: line.text,
+                            confidence: (line.confidence * 1000.0).round() as f32 / 1000.0,
+                        })
+                        .collect(),
+                    logo: regions::shown(&region.crop, &self.foreign),
+                    own: regions::shown(&region.crop, &self.own),
+                }
+            })
+            // Where somebody read and found nothing, only what is surely laid over is a mark.
+            .filter(|mark| !is_read || mark.over || !mark.lines.is_empty() || mark.logo.is_some())
+            .collect();
+        marks.sort_by_key(|mark| (mark.span.start, mark.area));
+        Ok(MarkEvidence { searched, read: is_read, width, height, marks })
+    }
+}
+
+impl MarkEvidence {
+    /// Stretches with a foreign name, link or logo, for cutting them away. `brands` are the
+    /// seller's and the products' own names; with `listed` set they are all there are, and a lone
+    /// unknown name in a corner counts as foreign.
+    pub fn foreign_spans(&self, brands: &[String], listed: bool) -> Vec<Span> {
+        let owners = Owners::new(brands.iter().map(String::as_str), listed);
+        let foreign = self
+            .marks
+            .iter()
+            .filter(|mark| matches!(judge(mark, self, &owners), Finding::Foreign(_)));
+        reprise_model::span::merged(foreign.map(|mark| mark.span).collect())
+    }
+
+    /// Whether the middle of a mark lies in a corner of the picture.
+    pub(crate) fn in_corner(&self, mark: &Mark) -> bool {
+        let [left, top, width, height] = mark.area.map(f64::from);
+        let (x, y) = (
+            (left + width / 2.0) / f64::from(self.width.max(1)),
+            (top + height / 2.0) / f64::from(self.height.max(1)),
+        );
+        let small = width <= 0.5 * f64::from(self.width) && height <= 0.12 * f64::from(self.height);
+        small && !(0.36..=0.64).contains(&x) && !(0.2..=0.8).contains(&y)
+    }
+
+    /// The part inside `span`.
+    pub(crate) fn within(&self, span: Span) -> Self {
+        let marks = self.marks.iter().filter_map(|mark| {
+            let inside = mark.span.intersect(span);
+            (!inside.is_empty()).then(|| Mark { span: inside, ..mark.clone() })
+        });
+        Self { marks: marks.collect(), ..*self }
+    }
+
+    /// The same with all times moved by `by`.
+    pub(crate) fn shifted(mut self, by: MediaDuration) -> Self {
+        for mark in &mut self.marks {
+            mark.span = Span::new(mark.span.start + by, mark.span.end + by);
+        }
+        self
+    }
+}
