@@ -29,6 +29,7 @@ mod sound;
 mod speech;
 mod stills;
 mod transcript;
+mod transcripts;
 
 pub use align::{Alignment, align};
 pub use check::{ClipFacts, Grading, SessionFacts, SourceFacts, check, grade};
@@ -53,3 +54,4 @@ pub use products::ProductEvidence;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};
 pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};
+pub use transcripts::{GivenTranscript, captions_srt, captions_vtt, read_transcript};
