@@ -23,6 +23,8 @@ const NOTES_MAX: usize = 50;
 const TIME_MAX_S: f64 = 4.0 * 86_400.0;
 /// Slower than this nobody speaks: the rest of a cue is time for reading, characters a second.
 const SLOWEST: f64 = 5.0;
+/// Cues that begin closer together than this share of the first one's length are said at once.
+const OVERLAP_MIN: f64 = 0.2;
 /// Graphemes of a piece, in scripts without spaces.
 const PIECE: usize = 6;
 /// Words further apart are two stretches of speech.
@@ -79,7 +81,15 @@ pub fn read_transcript(text: &str, name: &str) -> Result<(Transcript, Vec<String
     read.cues.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
     let mut words: Vec<SpokenWord> = Vec::new();
     let mut ends: Vec<usize> = Vec::new();
-    for cue in &read.cues {
+    for index in 0..read.cues.len() {
+        let next = read.cues.get(index + 1).map(|next| next.start_s);
+        let cue = &mut read.cues[index];
+        // Of two cues that overlap the first is said first, not word by word in turns.
+        if let Some(next) = next
+            && next - cue.start_s >= OVERLAP_MIN * (cue.end_s - cue.start_s)
+        {
+            cue.end_s = cue.end_s.min(next);
+        }
         let own = if cue.words.is_empty() { spread(cue) } else { cue.words.clone() };
         words.extend(own);
         ends.push(words.len());
