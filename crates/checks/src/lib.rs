@@ -35,6 +35,7 @@ mod stills;
 mod sync;
 mod text_reader;
 mod transcript;
+mod transcripts;
 
 pub use align::{Alignment, align};
 pub use check::{ClipFacts, Grading, SessionFacts, SourceFacts, check, grade};
@@ -67,3 +68,4 @@ pub use speech::{Pause, SpeechToNoise};
 pub use sync::{Sync, sync};
 pub use text_reader::TextReader;
 pub use transcript::{LanguageShare, Origin, SpokenWord, Transcript};
+pub use transcripts::{GivenTranscript, captions_srt, captions_vtt, read_transcript};

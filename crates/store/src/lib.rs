@@ -1,13 +1,16 @@
-//! Where results are kept: objects named by keys, in a folder; and recordings over the network.
+//! Where results are kept: objects named by keys, in a folder; recordings over the network; and
+//! models that are fetched once.
 //!
 //! An object appears whole or not at all, whatever dies in between. Nothing else is shared between
 //! processes: what is not in the store does not exist.
 
+mod download;
 mod folder;
 mod key;
 mod options;
 mod source;
 
+pub use download::{Fetched, Pinned, download, verify};
 pub use folder::FolderStore;
 pub use key::Key;
 pub use options::PutOptions;

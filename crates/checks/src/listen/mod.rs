@@ -35,14 +35,14 @@ pub struct ListenerOptions {
     pub whisper: Option<PathBuf>,
     /// A Silero model in whisper.cpp's format; without it speech is told by level and pitch.
     pub voice_activity: Option<PathBuf>,
-    /// Threads of the Whisper model. Default 2: the words do not depend on it, and several clips
-    /// are worked on at once.
+    /// Threads of the Whisper model. Default 1: the words do not depend on it, several clips are
+    /// worked on at once, and its threads spin while they wait for each other.
     pub threads: usize,
 }
 
 impl Default for ListenerOptions {
     fn default() -> Self {
-        Self { whisper: None, voice_activity: None, threads: 2 }
+        Self { whisper: None, voice_activity: None, threads: 1 }
     }
 }
 

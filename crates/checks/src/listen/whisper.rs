@@ -44,10 +44,11 @@ impl Whisper {
         let name = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| Error::io(&name, error))?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        Self::from_bytes(&bytes, &stem.unwrap_or_else(|| name.clone()), threads)
-            .map_err(|error| error.in_file(name))
+        let stem = stem.unwrap_or_else(|| name.clone());
+        Ok(Self { name: stem, ..Self::from_bytes(&bytes, &name, threads)? })
     }
 
+    /// A model in memory; `name` is for reports and errors.
     pub(super) fn from_bytes(bytes: &[u8], name: &str, threads: usize) -> Result<Self> {
         model_file::check_whisper(bytes, name)?;
         let fails = |error: WhisperError| {

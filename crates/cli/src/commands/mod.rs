@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod import;
 mod inspect;
+mod models;
 mod run;
 mod segment;
 
@@ -45,6 +46,7 @@ enum Command {
     Check(check::Args),
     Inspect(inspect::Args),
     Import(import::Args),
+    Models(models::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -64,6 +66,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Check(args) => check::run(&args, cli.json),
         Command::Inspect(args) => inspect::run(&args, cli.json),
         Command::Import(args) => import::run(&args, cli.json),
+        Command::Models(args) => models::run(&args, cli.json),
         Command::Doctor(args) => doctor::run(&args, cli.json),
         Command::Completions(args) => completions::run(&args),
         Command::DecodeChild(args) => decode_child::run(&args),

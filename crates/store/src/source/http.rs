@@ -270,7 +270,7 @@ fn send(
 }
 
 /// One pool of connections for the process.
-fn agent() -> &'static ureq::Agent {
+pub(crate) fn agent() -> &'static ureq::Agent {
     static AGENT: OnceLock<ureq::Agent> = OnceLock::new();
     AGENT.get_or_init(|| {
         // The machine's own roots, so that a company's authority is known.
@@ -286,12 +286,12 @@ fn agent() -> &'static ureq::Agent {
     })
 }
 
-fn follows(status: StatusCode) -> bool {
+pub(crate) fn follows(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// What a failed exchange says; `ureq` puts no address into these texts.
-fn failed(error: ureq::Error) -> Failure {
+pub(crate) fn failed(error: ureq::Error) -> Failure {
     use std::io::ErrorKind;
     match error {
         ureq::Error::HostNotFound => Failure {
@@ -315,7 +315,7 @@ fn failed(error: ureq::Error) -> Failure {
 }
 
 /// What an answer without the bytes says.
-fn refusal(status: StatusCode, headers: &HeaderMap) -> Failure {
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> Failure {
     let code = status.as_u16();
     match code {
         404 | 410 => {
@@ -339,7 +339,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Refuses bytes that a server has packed although it was asked not to.
-fn identity(headers: &HeaderMap) -> Result<(), Failure> {
+pub(crate) fn identity(headers: &HeaderMap) -> Result<(), Failure> {
     let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(()) };
     match encoding.to_str() {
         Ok(text) if text.trim().is_empty() || text.trim().eq_ignore_ascii_case("identity") => {
@@ -354,7 +354,7 @@ fn identity(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// The range of bytes and the whole length of `Content-Range: bytes 0-99/1000`.
-fn content_range(headers: &HeaderMap) -> Result<(Range<u64>, Option<u64>), Failure> {
+pub(crate) fn content_range(headers: &HeaderMap) -> Result<(Range<u64>, Option<u64>), Failure> {
     let read = || {
         let text = headers.get(header::CONTENT_RANGE)?.to_str().ok()?.trim();
         let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;

@@ -4,8 +4,8 @@
 //! were announced are fetched in large parts, one part ahead, and no byte twice while it is kept.
 
 mod cache;
-mod http;
-mod remote;
+pub(crate) mod http;
+pub(crate) mod remote;
 mod s3;
 mod s3_error;
 
