@@ -135,7 +135,10 @@ fn report(evidence: &Evidence, out: &mut impl Write) -> Result<(), Box<dyn Error
         session: None,
         phrases: &reprise_checks::Phrases::default(),
     };
-    for verdict in reprise_checks::check(&facts, &policy) {
+    let start = cpu_s();
+    let verdicts = reprise_checks::check(&facts, &policy);
+    writeln!(out, "  check    {:.3} s of CPU", cpu_s() - start)?;
+    for verdict in verdicts {
         if verdict.verdict != reprise_model::Outcome::Unknown {
             writeln!(out, "  {:?} {}: {}", verdict.verdict, verdict.rule, verdict.detail)?;
         }
