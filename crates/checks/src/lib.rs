@@ -48,12 +48,10 @@ pub use look_for::{
     Adviser, LookFor, NamedPicture, NoAdviser, ProductReference, SaidRule, TextLine,
 };
 pub use loudness::Loudness;
-pub use marks::MarkEvidence;
+pub use marks::{Mark, MarkEvidence, MarkLine};
 pub use music::Music;
 pub use noise::Hum;
 pub use people::{PeopleEvidence, PeopleSample};
-pub use marks::{Mark, MarkEvidence, MarkLine};
-pub use people::PeopleEvidence;
 pub use phrases::Phrases;
 pub use picture::{PictureEvidence, PictureSample};
 pub use policy::{

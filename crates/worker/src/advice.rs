@@ -4,7 +4,7 @@
 use reprise_checks::said::{ListenFor, SaidKind, listen_for};
 use reprise_checks::{
     Adviser, GrayPicture, Listener, ListenerOptions, LookFor, Phrases, SaidRule, SoundEvidence,
-    TextLine, Transcript,
+    TextLine, TextReader, Transcript,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub struct Advice {
     /// What is there, for people.
     pub found: Vec<String>,
     listener: Option<Arc<Listener>>,
+    reader: Option<Arc<TextReader>>,
     face_model: Vec<u8>,
     face_cascade: String,
 }
@@ -69,7 +70,9 @@ impl Advice {
             }
             _ => String::new(),
         };
+        let reader = TextReader::open().map(Arc::new);
         let mut hasher = blake3::Hasher::new();
+        hasher.update(reader.as_ref().map_or("", |reader| reader.languages()).as_bytes());
         let used: Vec<&ModelFile> = [whisper, silero, faces].into_iter().flatten().collect();
         for file in &used {
             hasher.update(file.name.as_bytes()).update(&file.length.to_le_bytes());
@@ -79,6 +82,7 @@ impl Advice {
             digest: hasher.finalize().to_hex().to_string(),
             found: used.iter().map(|file| file.name.clone()).collect(),
             listener: Some(Arc::new(listener)),
+            reader,
             face_model,
             face_cascade,
         })
@@ -141,9 +145,17 @@ pub struct About<'a> {
 ///
 /// # Errors
 /// Where the file cannot be read or is none.
-pub fn read_transcript(path: &Path) -> Result<Transcript> {
-    Err(Error::new(Kind::Bug, "nothing reads it").in_file(path.display().to_string()))
+pub fn read_transcript(path: &Path) -> Result<(Transcript, Vec<String>)> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| Error::io(name.clone(), error))?;
+    if bytes.len() as u64 > TRANSCRIPT_MAX {
+        return Err(Error::new(Kind::Limit, "is too large for a transcript").in_file(name));
+    }
+    reprise_checks::read_transcript(&String::from_utf8_lossy(&bytes), &name)
 }
+
+/// Largest transcript that is read, bytes: 13 hours with a time for each word have a tenth.
+const TRANSCRIPT_MAX: u64 = 256 << 20;
 
 impl Adviser for OnRecording<'_> {
     fn transcribe(&self, sound: &SoundEvidence) -> Result<Option<Transcript>> {
@@ -176,7 +188,7 @@ impl Adviser for OnRecording<'_> {
         Ok(rules)
     }
 
-    fn read_text(&self, _: &[GrayPicture]) -> Result<Option<Vec<Vec<TextLine>>>> {
-        Ok(None)
+    fn read_text(&self, pictures: &[GrayPicture]) -> Result<Option<Vec<Vec<TextLine>>>> {
+        self.advice.reader.as_ref().map(|reader| reader.read(pictures)).transpose()
     }
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::advice::{OnRecording, read_transcript};
 use crate::clip::{Judged, clip_facts};
-use crate::options::RunOptions;
+use crate::options::{Progress, RunOptions};
 use crate::recording::OpenRecording;
 use crate::session::OpenSession;
 
@@ -75,7 +75,14 @@ pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult
         Some(session) => session.look_for.clone(),
         None => options.advice.completed(LookFor::default()),
     };
-    let transcript = request.transcript.as_deref().map(read_transcript).transpose()?;
+    let transcript = match &request.transcript {
+        Some(path) => {
+            let (transcript, notes) = read_transcript(path)?;
+            notes.into_iter().for_each(|note| (options.progress)(&Progress::Warning(note)));
+            Some(transcript)
+        }
+        None => None,
+    };
     let adviser =
         OnRecording { advice: &options.advice, transcript: transcript.as_ref(), about: None };
     let source = FileSource::open(&request.clip)?;

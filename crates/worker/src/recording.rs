@@ -12,6 +12,7 @@ use reprise_model::session::RecordingEntry;
 use reprise_model::{ByteSource, MediaDuration, MediaTime, Result, Span};
 use reprise_transcode::MediaWorkers;
 
+use crate::advice::read_transcript;
 use crate::counted::Counted;
 use crate::digest::of_source;
 
@@ -62,6 +63,8 @@ pub struct Recordings {
     pub timeline: Timeline,
     /// What is wrong with them, on the time line.
     pub faults: Vec<Fault>,
+    /// Lines of transcripts that could not be read, for people.
+    pub told: Vec<String>,
 }
 
 impl Recordings {
@@ -70,11 +73,16 @@ impl Recordings {
     /// # Errors
     /// As [`OpenRecording::open`] and [`Timeline::build`].
     pub fn open(base: &Path, entries: &[RecordingEntry], workers: &MediaWorkers) -> Result<Self> {
-        let mut files = Vec::new();
-        let mut parts = Vec::new();
+        let (mut files, mut parts, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
             let location = resolve(base, &entry.uri);
-            let file = OpenRecording::open(&location, &entry.uri, workers)?;
+            let mut file = OpenRecording::open(&location, &entry.uri, workers)?;
+            if let Some(name) = &entry.transcript {
+                let path = resolve(base, name).into_file()?;
+                let (transcript, notes) = read_transcript(&path)?;
+                told.extend(notes);
+                file.transcript = Some(transcript);
+            }
             file.media.info.require_video()?;
             parts.push(MeasuredPart {
                 uri: file.uri.clone(),
@@ -94,7 +102,7 @@ impl Recordings {
             }));
         }
         faults.sort_by_key(|fault| (fault.span, fault.kind));
-        Ok(Self { files, timeline, faults })
+        Ok(Self { files, timeline, faults, told })
     }
 
     /// What the manifest said of the lengths that is not so.

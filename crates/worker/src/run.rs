@@ -69,7 +69,7 @@ pub async fn run(
     for warning in &session.loaded.warnings {
         tell(&Progress::Warning(warning.to_string()));
     }
-    for left_out in &session.left_out {
+    for left_out in session.left_out.iter().chain(&recordings.told) {
         tell(&Progress::Warning(left_out.clone()));
     }
     for skipped in &session.log.summary.skipped {
@@ -375,6 +375,7 @@ fn run_key(session: &OpenSession, recordings: &Recordings, options: &RunOptions)
         .value(&blake3::hash(&session.loaded.digest_bytes).to_hex().as_str())
         .value(&session.log.digest)
         .value(&digests)
+        .value(&recordings.files.iter().map(|file| &file.transcript).collect::<Vec<_>>())
         .value(&options.policy)
         .text(&options.profile.text)
         .value(&(options.verify == reprise_transcode::Verify::Full))

@@ -80,6 +80,13 @@ impl OpenSession {
         self.left_out = left_out;
     }
 
+    /// Names that belong to the LIVE: brands, and what its products are called.
+    pub fn names(&self) -> Vec<String> {
+        let products = self.loaded.products.iter();
+        let named = products.flat_map(|product| product.brand.iter().chain([&product.title]));
+        self.loaded.manifest.brands.iter().chain(named).cloned().collect()
+    }
+
     /// Whether the log says anything.
     pub fn has_log(&self) -> bool {
         !self.log.observations.is_empty()

@@ -70,6 +70,8 @@ pub struct TrimSettings {
 pub struct Wanted {
     /// Ids of the products that the moment sold, the likeliest first.
     pub product_ids: Vec<String>,
+    /// Names that belong to the LIVE: the seller's and the products' brands, the products' titles.
+    pub names: Vec<String>,
     /// When offers (flash sales, giveaways) ended.
     pub offers_end: Vec<MediaTime>,
 }
@@ -198,6 +200,8 @@ fn faults(input: &TrimInput<'_>) -> Vec<Avoid> {
     add(evidence.corrupt(), RuleId::VideoLag, "pictures are damaged");
     let laid_over = evidence.codes.laid_over();
     add(laid_over, RuleId::ComplianceQr, "a code is laid over the picture");
+    let foreign = evidence.marks.foreign_spans(&input.wanted.names, true);
+    add(foreign, RuleId::ComplianceWatermark, "a foreign name, link or logo is on the picture");
     // A few clipped samples are lawful; a stretch full of them is not.
     let clipped = evidence.clipped().into_iter().filter(|span| span.seconds() >= 0.3).collect();
     add(clipped, RuleId::AudioClean, "the sound is clipped");

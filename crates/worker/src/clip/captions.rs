@@ -1,6 +1,6 @@
 //! Captions of a clip, where it is known what is said.
 
-use reprise_checks::Evidence;
+use reprise_checks::{Evidence, captions_srt, captions_vtt};
 
 /// The same captions in both formats; absent without words.
 #[derive(Default)]
@@ -13,7 +13,11 @@ pub(super) struct Captions {
 
 impl Captions {
     /// Of a clip, on its own time line.
-    pub(super) fn of(_evidence: &Evidence) -> Self {
-        Self::default()
+    pub(super) fn of(evidence: &Evidence) -> Self {
+        let words = evidence.transcript.as_ref().map(|transcript| transcript.words.as_slice());
+        match words.filter(|words| !words.is_empty()) {
+            Some(words) => Self { vtt: Some(captions_vtt(words)), srt: Some(captions_srt(words)) },
+            None => Self::default(),
+        }
     }
 }

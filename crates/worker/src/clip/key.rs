@@ -52,6 +52,7 @@ impl ClipContext<'_> {
             .value(&manifest.all_languages())
             .value(&events)
             .value(wanted)
+            .value(&file.map(|index| &self.recordings.files[index].transcript))
             .value(&self.session.loaded.products)
             .text(&self.session.materials)
             .text(&self.options.advice.digest)

@@ -285,6 +285,7 @@ impl ClipContext<'_> {
     fn wanted(&self, products: &[&Product]) -> Wanted {
         Wanted {
             product_ids: products.iter().map(|product| product.id.clone()).collect(),
+            names: self.session.names(),
             offers_end: self.offers_end(),
         }
     }
