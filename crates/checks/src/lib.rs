@@ -21,6 +21,7 @@ mod picture;
 mod policy;
 mod practices;
 mod products;
+mod reduce;
 mod resample;
 pub mod rules;
 mod sound;
