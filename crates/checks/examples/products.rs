@@ -192,10 +192,9 @@ fn live(folder: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         pitch_row(pitch, seen, out)?;
     }
     outside(&truth, seen, out)?;
-    let cascade = std::fs::read_to_string(
-        "/usr/share/opencv4/lbpcascades/lbpcascade_frontalface_improved.xml",
-    )
-    .unwrap_or_default();
+    let cascade =
+        std::fs::read_to_string("/usr/share/opencv4/lbpcascades/lbpcascade_frontalface.xml")
+            .unwrap_or_default();
     let model = folder.join("../../models/yunet_n_320_320.onnx");
     let yunet = std::fs::read(model).unwrap_or_default();
     for look_for in [

@@ -25,6 +25,7 @@ mod picture;
 mod policy;
 mod practices;
 mod products;
+mod reduce;
 mod resample;
 pub mod rules;
 pub mod said;

@@ -20,7 +20,8 @@ pub struct LookFor {
     /// A YuNet face detector as ONNX; without it the cascade is used.
     #[serde(with = "serde_bytes")]
     pub face_model: Vec<u8>,
-    /// The text of a face cascade as OpenCV writes it, such as `lbpcascade_frontalface_improved.xml`.
+    /// The text of a face cascade as OpenCV writes it, such as
+    /// `lbpcascade_frontalface.xml` (the `improved` one wants faces of twice the size).
     pub face_cascade: String,
     /// Look for faults of pictures and sound alone; all else stays unknown.
     pub faults_only: bool,

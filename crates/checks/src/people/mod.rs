@@ -12,7 +12,7 @@ pub(crate) use demonstration::handling;
 use faces::Detector;
 
 /// Between pictures that are searched for faces, seconds.
-const STEP_S: f64 = 1.0;
+const STEP_S: f64 = 1.25;
 /// After a picture that was searched, the one it is compared with for motion, seconds.
 const MOTION_S: f64 = 0.2;
 /// A reduced picture that motion is measured on: pixels across, and down.
@@ -29,7 +29,7 @@ pub struct PeopleEvidence {
     samples: Vec<PeopleSample>,
 }
 
-/// One picture, about one a second.
+/// One picture, about one in 1.25 s.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleSample {
@@ -119,12 +119,12 @@ impl PeopleEvidence {
         !self.detector.is_empty()
     }
 
-    /// One a second, in order of time.
+    /// One in 1.25 s, in order of time.
     pub fn samples(&self) -> &[PeopleSample] {
         &self.samples
     }
 
-    /// Share of the time in which a face is in view, 0 to 1; a second without one between two with
+    /// Share of the time in which a face is in view, 0 to 1; a picture without one between two with
     /// counts, since a host who looks down is still there. `None` where none was looked for.
     pub fn host_in_view_share(&self) -> Option<f64> {
         if self.samples.is_empty() {

@@ -8,6 +8,7 @@ use opencv::{Result, imgproc, video};
 
 use super::geometry::{Homography, Pair, agree, off, refine};
 use super::reference::{Level, Reference};
+use crate::reduce::reduced;
 
 /// Correlation from which a cell of the reference is taken to be seen. Print seen through video
 /// coding or a phone camera correlates at 0.5 to 0.95, skin or cloth over it at 0 to 0.3.
@@ -80,26 +81,6 @@ impl<'a> Scene<'a> {
         }
         Ok(patch)
     }
-}
-
-/// Means of squares of `step` pixels; rows first, since whole rows add up fast.
-fn reduced(luma: &[u8], stride: usize, across: usize, down: usize, step: usize) -> Vec<u8> {
-    let mut pixels = Vec::with_capacity(across * down);
-    let mut sums = vec![0u16; across * step];
-    // Sixteen bits hold the sum of 256 rows.
-    let (step, area) = (step.min(256), (step * step) as u32);
-    for row in 0..down {
-        sums.fill(0);
-        for y in row * step..(row + 1) * step {
-            for (sum, &value) in sums.iter_mut().zip(&luma[y * stride..]) {
-                *sum += u16::from(value);
-            }
-        }
-        pixels.extend(sums.chunks_exact(step).map(|cell| {
-            ((cell.iter().map(|&sum| u32::from(sum)).sum::<u32>() + area / 2) / area) as u8
-        }));
-    }
-    pixels
 }
 
 fn warp(from: &impl core::ToInputArray, to: &mut Mat, way: &Homography, size: Size) -> Result<()> {
