@@ -17,8 +17,6 @@ use reprise_model::{Error, Kind, Result, RuleId};
 pub struct Advice {
     /// Names what is there; part of every key that depends on it.
     pub digest: String,
-    /// What is there, for people.
-    pub found: Vec<String>,
     listener: Option<Arc<Listener>>,
     reader: Option<Arc<TextReader>>,
     face_model: Vec<u8>,
@@ -80,12 +78,26 @@ impl Advice {
         hasher.update(face_cascade.as_bytes());
         Ok(Self {
             digest: hasher.finalize().to_hex().to_string(),
-            found: used.iter().map(|file| file.name.clone()).collect(),
             listener: Some(Arc::new(listener)),
             reader,
             face_model,
             face_cascade,
         })
+    }
+
+    /// Whether words can be heard.
+    pub fn hears_words(&self) -> bool {
+        self.listener.as_ref().is_some_and(|listener| listener.hears_words())
+    }
+
+    /// Whether faces can be searched for.
+    pub fn sees_faces(&self) -> bool {
+        !self.face_model.is_empty() || !self.face_cascade.is_empty()
+    }
+
+    /// The languages in which text in pictures can be read; `None` where it cannot.
+    pub fn reads_text(&self) -> Option<&str> {
+        self.reader.as_ref().map(|reader| reader.languages())
     }
 
     /// What is searched for, with what this machine has to search with.

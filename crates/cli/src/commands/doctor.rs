@@ -4,10 +4,11 @@ use std::process::{Command, ExitCode, Stdio};
 
 use reprise_model::Result;
 use reprise_transcode::ChildLimits;
+use reprise_worker::Advice;
 use serde::Serialize;
 
 use crate::output;
-use crate::settings::children;
+use crate::settings::{children, models_folder};
 
 /// Say which codecs, elements and models this machine has, and how to get the rest
 ///
@@ -24,6 +25,7 @@ struct Finding {
     how_to_get: &'static str,
 }
 
+const MODELS: &str = "reprise models fetch";
 const LIBAV: &str = "apt-get install libavcodec59 libavcodec-extra59 (Debian 12)";
 
 pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
@@ -87,13 +89,20 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
         s3.credentials.is_some(),
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     );
-    add(
-        "speech model".to_owned(),
-        "transcripts and the speech rules (not in this version)",
-        false,
-        false,
-        "comes with a later version",
-    );
+    let advice = models_folder(None).and_then(|folder| Advice::open(folder.as_deref()));
+    match advice {
+        Ok(advice) => {
+            let (words, faces) = (advice.hears_words(), advice.sees_faces());
+            let text = advice.reads_text().map(str::to_owned);
+            add("speech model".to_owned(), "transcripts and what is said", false, words, MODELS);
+            let name = format!("reader of text ({})", text.as_deref().unwrap_or("Tesseract"));
+            let needed_for = "foreign names and links on the picture, promotions";
+            add(name, needed_for, false, text.is_some(), "apt-get install tesseract-ocr-eng");
+            let needed_for = "whether the host is in view";
+            add("search for faces".to_owned(), needed_for, false, faces, "apt-get install opencv-data");
+        }
+        Err(error) => add(format!("models ({error})"), "what is said", false, false, MODELS),
+    }
     for finding in &findings {
         let state = match (finding.present, finding.required) {
             (true, _) => "ok     ",
