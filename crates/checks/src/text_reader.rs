@@ -97,7 +97,7 @@ impl TextReader {
             for other_way in [false, true] {
                 let Some((ready, scale)) = prepared(picture, other_way) else { break };
                 let (width, height) = (ready.width() as i32, ready.height() as i32);
-                engine.set_page_seg_mode(PageSegMode::PsmSparseText);
+                engine.set_page_seg_mode(PageSegMode::PsmSingleBlock);
                 engine = engine
                     .set_frame(ready.as_raw(), width, height, 1, width)
                     .map_err(|error| failed(&error.to_string()))?
@@ -154,6 +154,7 @@ fn prepared(picture: &GrayPicture, other_way: bool) -> Option<(GrayImage, u32)> 
         let level = (f32::from(pixel.0[0]) - low) * 255.0 / (high - low);
         pixel.0[0] = level.clamp(0.0, 255.0) as u8;
     }
+    clear_border(&mut gray);
     let scale = if height < DOUBLED_BELOW / 2 {
         3
     } else if height < DOUBLED_BELOW {
@@ -168,6 +169,33 @@ fn prepared(picture: &GrayPicture, other_way: bool) -> Option<(GrayImage, u32)> 
         GrayImage::from_pixel(gray.width() + 2 * BORDER, gray.height() + 2 * BORDER, Luma([255]));
     imageops::replace(&mut out, &gray, i64::from(BORDER), i64::from(BORDER));
     Some((out, scale))
+}
+
+/// Whitens what is dark and reaches the edge: the picture around a card is taken for a frame, and
+/// what is in a frame for a drawing.
+fn clear_border(gray: &mut GrayImage) {
+    let mut counts = [0u32; 256];
+    for &pixel in gray.as_raw() {
+        counts[usize::from(pixel)] += 1;
+    }
+    let threshold = otsu(&counts).min(254) as u8;
+    let (width, height) = gray.dimensions();
+    let mut stack: Vec<(u32, u32)> = (0..width).flat_map(|x| [(x, 0), (x, height - 1)]).collect();
+    stack.extend((0..height).flat_map(|y| [(0, y), (width - 1, y)]));
+    while let Some((x, y)) = stack.pop() {
+        let pixel = gray.get_pixel_mut(x, y);
+        if pixel.0[0] > threshold {
+            continue;
+        }
+        // Above any threshold of two tones: it is not visited again.
+        pixel.0[0] = 255;
+        stack.extend([
+            (x.saturating_sub(1), y),
+            (x, y.saturating_sub(1)),
+            ((x + 1).min(width - 1), y),
+            (x, (y + 1).min(height - 1)),
+        ]);
+    }
 }
 
 /// How much was read, in letters that are sure.
