@@ -64,6 +64,9 @@ const READ_MAX: usize = 24;
 /// Lines read with less confidence are texture, 0 to 1.
 const LINE_CONFIDENCE_MIN: f64 = 0.55;
 
+/// A mark in a corner that says nothing is a logo when it stays for so long, seconds.
+const LOGO_MIN_S: f64 = 4.0;
+
 /// Collects it.
 #[derive(Debug, Default)]
 pub(crate) struct MarkCollector {
@@ -102,7 +105,7 @@ impl MarkCollector {
             .map(|region| {
                 let lines = texts.next().unwrap_or_default().into_iter().filter(|line| {
                     let letters = line.text.chars().filter(|c| c.is_alphanumeric()).count();
-                    line.confidence >= LINE_CONFIDENCE_MIN && letters >= 2
+                    line.confidence >= LINE_CONFIDENCE_MIN && letters >= 3
                 });
                 Mark {
                     span: region.span,
@@ -119,12 +122,32 @@ impl MarkCollector {
                     own: regions::shown(&region.crop, &self.own),
                 }
             })
-            // Where somebody read and found nothing, only what is surely laid over is a mark.
-            .filter(|mark| !is_read || mark.over || !mark.lines.is_empty() || mark.logo.is_some())
             .collect();
+        let mut evidence =
+            MarkEvidence { searched, read: is_read, width, height, marks: Vec::new() };
+        if is_read {
+            // Where somebody read and found nothing, it is texture, but for what stands in a corner
+            // and came or went at once: a logo.
+            let texts: Vec<Mark> =
+                marks.iter().filter(|mark| !mark.lines.is_empty()).cloned().collect();
+            marks.retain(|mark| {
+                // What is read beside it, or under it a moment later, explains it.
+                let told = texts.iter().any(|text| overlap(text.area, mark.area));
+                let logo = !told
+                    && mark.over
+                    && evidence.in_corner(mark)
+                    && mark.span.seconds() >= LOGO_MIN_S;
+                !mark.lines.is_empty() || mark.logo.is_some() || mark.own.is_some() || logo
+            });
+        }
         marks.sort_by_key(|mark| (mark.span.start, mark.area));
-        Ok(MarkEvidence { searched, read: is_read, width, height, marks })
+        evidence.marks = marks;
+        Ok(evidence)
     }
+}
+
+fn overlap(a: [u32; 4], b: [u32; 4]) -> bool {
+    a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && a[1] < b[1] + b[3] && b[1] < a[1] + a[3]
 }
 
 impl MarkEvidence {

@@ -88,9 +88,10 @@ fn products_in_view(_: &Look<'_>) -> Option<Vec<Span>> {
     None
 }
 
-/// What the host's own text over the picture is: surely laid over, or a card that says something.
+/// What lies over the picture: text that is read and surely laid over or on a card of its own, or
+/// an overlay that the session lists.
 fn is_overlay(mark: &Mark) -> bool {
-    mark.over || (mark.card && !mark.lines.is_empty())
+    mark.own.is_some() || (!mark.lines.is_empty() && (mark.over || mark.card))
 }
 
 fn names_brand(mark: &Mark, look: &Look<'_>) -> bool {
