@@ -292,12 +292,9 @@ fn between(seen: &[&reprise_checks::ProductSighting], time: f64) -> Option<[[f64
         return None;
     }
     let part = if to > from { ((time - from) / (to - from)).clamp(0.0, 1.0) } else { 1.0 };
-    let mut corners = [[0.0; 2]; 4];
-    for (k, corner) in corners.iter_mut().enumerate() {
-        for axis in 0..2 {
-            corner[axis] = a.corners[k][axis] + part * (b.corners[k][axis] - a.corners[k][axis]);
-        }
-    }
+    let corners = std::array::from_fn(|k| {
+        [0, 1].map(|axis| a.corners[k][axis] + part * (b.corners[k][axis] - a.corners[k][axis]))
+    });
     Some(corners)
 }
 
