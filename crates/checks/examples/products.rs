@@ -1,5 +1,5 @@
 //! How well products are found, against known truth, and what it costs:
-//! `cargo run -p reprise-checks --example products -- SHARED [FILE...]`.
+//! `cargo run -p reprise-checks --example products -- SHARED`.
 
 use std::error::Error;
 use std::io::Write;
@@ -44,26 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let shared = PathBuf::from(arguments.first().map_or("../shared", String::as_str));
     let mut out = std::io::stdout().lock();
-    if arguments.len() > 2 {
-        let refs: Vec<_> = std::fs::read_dir(shared.join("lives/real-footage-clean/products"))?
-            .map(|f| f.unwrap().path())
-            .map(|f| reference(&f.file_stem().unwrap().to_string_lossy(), &f).unwrap())
-            .collect();
-        for f in &arguments[2..] {
-            for s in find_products(&refs, &gray(Path::new(f))?)? {
-                writeln!(
-                    out,
-                    "{f} {} {:?} whole {} visible {:.2} score {}",
-                    s.product, s.corners, s.whole, s.visible_share, s.score
-                )?;
-            }
-        }
-        return Ok(());
-    }
-    if arguments.len() < 2 {
-        still(&shared, &mut out)?;
-        packages(&shared, &mut out)?;
-    }
+    still(&shared, &mut out)?;
+    packages(&shared, &mut out)?;
     for name in ["real-footage-clean", "real-footage-10min"] {
         live(&shared.join("lives").join(name), &mut out)?;
     }
@@ -118,10 +100,6 @@ fn packages(shared: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
             writeln!(out, "  nothing found in {}", photo.display())?;
             continue;
         };
-        eprintln!(
-            "{} visible {:.2} angle {:.0}",
-            best.product, best.visible_share, best.angle_degrees
-        );
         first += usize::from(best.product == *truth);
         match &best.undecided {
             Some(other) => {
@@ -163,10 +141,7 @@ fn live(folder: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     }
     let source = FileSource::open(&folder.join("live.flv"))?;
     let media = probe(source.clone())?;
-    let span = Span::new(
-        MediaTime::ZERO,
-        MediaTime::from_seconds(std::env::var("T").map_or(600.0, |t| t.parse().unwrap())),
-    );
+    let span = Span::new(MediaTime::ZERO, MediaTime::ZERO + media.info.duration);
     let options = WindowOptions { span, size: None, threads: 1 };
     let minutes = span.seconds() / 60.0;
     let start = cpu_s();
@@ -317,12 +292,9 @@ fn between(seen: &[&reprise_checks::ProductSighting], time: f64) -> Option<[[f64
         return None;
     }
     let part = if to > from { ((time - from) / (to - from)).clamp(0.0, 1.0) } else { 1.0 };
-    let mut corners = [[0.0; 2]; 4];
-    for (k, corner) in corners.iter_mut().enumerate() {
-        for axis in 0..2 {
-            corner[axis] = a.corners[k][axis] + part * (b.corners[k][axis] - a.corners[k][axis]);
-        }
-    }
+    let corners = std::array::from_fn(|k| {
+        [0, 1].map(|axis| a.corners[k][axis] + part * (b.corners[k][axis] - a.corners[k][axis]))
+    });
     Some(corners)
 }
 

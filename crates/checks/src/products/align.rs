@@ -229,7 +229,7 @@ pub(super) fn agreement(
     for &cell in &level.cells {
         let [left, top, right, bottom] = cell.map(|value| value as f64);
         let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
-        if !corners.iter().all(|corner| inside(from_level.map(*corner), scene.size, 0.0)) {
+        if !corners.iter().all(|corner| inside(from_level.map(*corner), scene.size, -1.0)) {
             continue;
         }
         let best = (0..9)
