@@ -177,8 +177,8 @@ pub fn listen_for(transcript: &Transcript, wanted: &ListenFor<'_>, phrases: &Phr
                 index += 1;
                 continue;
             };
-            // What is denied is not offered; a price that is no more is still a discount.
-            if !text.tokens[index].negated {
+            // What is denied is not offered.
+            if !text.denied_at(index, phrases) {
                 found.said.push(said(&text, kind, index, taken, phrase, &transcript.words));
             }
             index += taken;

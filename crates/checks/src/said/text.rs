@@ -307,10 +307,20 @@ impl Text {
                     .is_some_and(|next| phrases.gifts.contains(&next.text))
                 && !phrases.stop_words.contains(&self.tokens[index - 1].text)
             {
-                let before = &mut self.tokens[index - 1];
-                before.negated = !before.negated;
+                self.tokens[index - 1].negated = true;
             }
         }
+    }
+
+    /// Whether what begins at `index` is denied right before it; a negation further off denies
+    /// something else: `if it does not fit, you can return it`.
+    pub(crate) fn denied_at(&self, index: usize, phrases: &Phrases) -> bool {
+        (1..=6.min(index)).any(|back| {
+            let at = index - back;
+            phrases.negating.matches_at(&self.tokens, at) == Some(back)
+                && phrases.not_negating.matches_at(&self.tokens, at).is_none()
+                && !self.tokens[index - 1].clause_end
+        })
     }
 
     fn negate_after(&mut self, from: usize, phrases: &Phrases) {
@@ -323,7 +333,7 @@ impl Text {
                 break;
             }
             let token = &mut self.tokens[index];
-            token.negated = !token.negated;
+            token.negated = true;
             if token.run {
                 characters += 1;
             } else if !phrases.stop_words.contains(&token.text) {
