@@ -83,7 +83,10 @@ impl TextReader {
         let failed = |what: &str| Error::new(Kind::Unavailable, format!("Tesseract: {what}"));
         let mut engine = match kept.take() {
             Some(engine) => engine,
+            // It would tell what it thinks of each picture on standard error.
             None => Tesseract::new(Some(&self.folder), Some(&self.languages))
+                .map_err(|error| failed(&error.to_string()))?
+                .set_variable("debug_file", "/dev/null")
                 .map_err(|error| failed(&error.to_string()))?,
         };
         let mut all = Vec::with_capacity(pictures.len());

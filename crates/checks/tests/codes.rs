@@ -91,7 +91,7 @@ fn photographs_are_read_as_well_as_the_reader_can() {
             eprintln!("not found as video: {}", path.display());
         }
     }
-    println!("{found} of {there} found in stills, {in_video} as video");
+    eprintln!("{found} of {there} found in stills, {in_video} as video");
     assert!(there > 40 && found * 100 >= there * 95, "{found} of {there}");
     assert!(in_video * 100 >= there * 95, "{in_video} of {there}");
 }

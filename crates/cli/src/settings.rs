@@ -126,24 +126,17 @@ struct SettingsFile {
     isolation: ChildLimits,
 }
 
-/// Where models lie: the folder that is named, or else `$REPRISE_MODELS`, or the user's data folder.
-///
-/// # Errors
-/// `Missing` where the folder that was named is not there.
-pub fn models_folder(named: Option<&Path>) -> Result<Option<PathBuf>> {
-    if let Some(folder) = named {
-        if !folder.is_dir() {
-            let place = folder.display().to_string();
-            return Err(Error::new(Kind::Missing, "is no folder of models").in_file(place));
-        }
-        return Ok(Some(folder.to_owned()));
-    }
-    let of = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty());
+/// Where models lie: the folder that is named, or else `$REPRISE_MODELS`, or `reprise/models` in the
+/// user's data folder (XDG Base Directory Specification: a relative path counts for nothing).
+pub fn models_folder(named: Option<&Path>) -> Option<PathBuf> {
+    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let of = |name: &str| of(name).map(PathBuf::from);
     let data = || {
-        let home = || Some(PathBuf::from(of("HOME")?).join(".local/share"));
-        Some(of("XDG_DATA_HOME").map(PathBuf::from).or_else(home)?.join("reprise/models"))
+        let data = of("XDG_DATA_HOME").filter(|path| path.is_absolute());
+        let data = data.or_else(|| Some(of("HOME")?.join(".local/share")))?;
+        Some(data.join("reprise/models"))
     };
-    Ok(of("REPRISE_MODELS").map(PathBuf::from).or_else(data))
+    named.map(Path::to_owned).or_else(|| of("REPRISE_MODELS")).or_else(data)
 }
 
 impl PipelineArgs {
@@ -154,7 +147,11 @@ impl PipelineArgs {
     pub fn options(&self) -> Result<RunOptions> {
         let mut options = RunOptions::built_in()?;
         let mut limits = ChildLimits::default();
-        options.advice = Advice::open(models_folder(self.models.as_deref())?.as_deref())?;
+        if let Some(folder) = self.models.as_ref().filter(|folder| !folder.is_dir()) {
+            let place = folder.display().to_string();
+            return Err(Error::new(Kind::Missing, "is no folder of models").in_file(place));
+        }
+        options.advice = Advice::open(models_folder(self.models.as_deref()).as_deref())?;
         if let Some(folder) = &self.phrases {
             options.phrases = Phrases::read_folder(folder)?;
         }

@@ -25,7 +25,7 @@ pub struct Advice {
 
 /// Face cascades, the better first: `opencv-data` installs them.
 const CASCADES: [&str; 2] = [
-    "/usr/share/opencv4/lbpcascades/lbpcascade_frontalface_improved.xml",
+    "/usr/share/opencv4/lbpcascades/lbpcascade_frontalface.xml",
     "/usr/share/opencv4/haarcascades/haarcascade_frontalface_default.xml",
 ];
 /// Largest model of faces that is read, bytes.

@@ -155,8 +155,11 @@ impl CodeCollector {
     }
 
     fn search(&mut self, picture: &PictureView<'_>) -> Vec<Found> {
-        let effort =
-            if self.searched % ALL_KINDS_EACH == 0 { Effort::Part } else { Effort::Square };
+        let effort = if self.searched.is_multiple_of(ALL_KINDS_EACH) {
+            Effort::Part
+        } else {
+            Effort::Square
+        };
         let before = std::mem::take(&mut self.tried);
         let mut all = Vec::new();
         for candidate in self.prefilter.candidates(picture) {

@@ -59,8 +59,10 @@ pub struct MarkLine {
     pub confidence: f32,
 }
 
-/// Marks handed to the reader of text in one window.
+/// Marks handed to the reader of text for each minute, and at once.
 const READ_MAX: usize = 24;
+/// Pictures searched in a minute.
+const LOOKS_A_MINUTE: usize = 125;
 /// Lines read with less confidence are texture, 0 to 1.
 const LINE_CONFIDENCE_MIN: f64 = 0.55;
 
@@ -91,13 +93,20 @@ impl MarkCollector {
     pub(crate) fn finish(self, adviser: &dyn Adviser) -> Result<MarkEvidence> {
         let (searched, width, height) = self.regions.searched();
         let mut kept = self.regions.finish();
-        // What is surely laid over first, then what looks most like text.
-        kept.sort_by(|a, b| {
-            (b.over, b.card).cmp(&(a.over, a.card)).then(b.weight.total_cmp(&a.weight))
-        });
-        kept.truncate(READ_MAX);
+        kept.sort_by(|a, b| b.rank().total_cmp(&a.rank()));
+        // So many a minute, and never fewer than for one.
+        kept.truncate(READ_MAX * (searched as usize).div_ceil(LOOKS_A_MINUTE).max(1));
         let crops: Vec<GrayPicture> = kept.iter().map(|region| region.crop.clone()).collect();
-        let read = if crops.is_empty() { Some(Vec::new()) } else { adviser.read_text(&crops)? };
+        let mut read = Some(Vec::new());
+        for some in crops.chunks(READ_MAX) {
+            read = match (read, adviser.read_text(some)?) {
+                (Some(mut all), Some(more)) => {
+                    all.extend(more);
+                    Some(all)
+                }
+                _ => None,
+            };
+        }
         let is_read = read.is_some();
         let mut texts = read.unwrap_or_default().into_iter();
         let mut marks: Vec<Mark> = kept
@@ -156,11 +165,29 @@ impl MarkEvidence {
     /// unknown name in a corner counts as foreign.
     pub fn foreign_spans(&self, brands: &[String], listed: bool) -> Vec<Span> {
         let owners = Owners::new(brands.iter().map(String::as_str), listed);
-        let foreign = self
-            .marks
-            .iter()
-            .filter(|mark| matches!(judge(mark, self, &owners), Finding::Foreign(_)));
-        reprise_model::span::merged(foreign.map(|mark| mark.span).collect())
+        let is_foreign = |mark: &&Mark| matches!(judge(mark, self, &owners), Finding::Foreign(_));
+        let spans = self.marks.iter().filter(is_foreign).map(|mark| self.whole(mark));
+        reprise_model::span::merged(spans.collect())
+    }
+
+    /// When a mark is on screen together with what was seen in its place just before and after:
+    /// letters that let the picture shine through are found in pieces.
+    fn whole(&self, mark: &Mark) -> Span {
+        let near = MediaDuration::from_millis(1100);
+        let mut span = mark.span;
+        loop {
+            let mut wider = span;
+            for piece in &self.marks {
+                if overlap(piece.area, mark.area) && piece.span.widened(near).overlaps(span) {
+                    wider.start = wider.start.min(piece.span.start);
+                    wider.end = wider.end.max(piece.span.end);
+                }
+            }
+            if wider == span {
+                return span;
+            }
+            span = wider;
+        }
     }
 
     /// Whether the middle of a mark lies in a corner of the picture.

@@ -28,7 +28,7 @@ const CARD_SHARE: f32 = 0.45;
 /// Most places followed at once, and kept.
 const FOLLOWED_MAX: usize = 40;
 /// See [`FOLLOWED_MAX`].
-const KEPT_MAX: usize = 64;
+const KEPT_MAX: usize = 160;
 /// Largest crop, pixels.
 const CROP_MAX: [usize; 2] = [480, 240];
 /// A mark is there for so many looks at least.
@@ -45,6 +45,14 @@ pub(super) struct Region {
     /// How much it looks like text.
     pub(super) weight: f32,
     pub(super) crop: GrayPicture,
+}
+
+impl Region {
+    /// How much it deserves to be read: cards first, then what is surely laid over, and of these
+    /// what looks most like text (the share of hard edges is below 0.5).
+    pub(super) fn rank(&self) -> f32 {
+        self.weight + if self.card { 0.6 } else { 0.0 } + if self.over { 0.4 } else { 0.0 }
+    }
 }
 
 #[derive(Debug)]
@@ -120,15 +128,18 @@ impl Regions {
                 let around = self.now.difference(
                     &followed.first,
                     ring(followed.place),
-                    Some(followed.place),
+                    Some(wider(followed.place)),
                 );
                 followed.ring_moved += u32::from(around.is_some_and(|l| l >= RING_MOVED_LEVELS));
                 index += 1;
                 continue;
             }
             let followed = self.followed.swap_remove(index);
-            let around =
-                self.now.difference(&self.before, ring(followed.place), Some(followed.place));
+            let around = self.now.difference(
+                &self.before,
+                ring(followed.place),
+                Some(wider(followed.place)),
+            );
             let went = around.is_some_and(|levels| levels <= RING_SAME_LEVELS);
             let end = self.now.time;
             self.keep(followed, end, went);
@@ -157,7 +168,7 @@ impl Regions {
                 .kept
                 .iter()
                 .enumerate()
-                .min_by(|(_, a), (_, b)| a.over.cmp(&b.over).then(a.weight.total_cmp(&b.weight)))
+                .min_by(|(_, a), (_, b)| a.rank().total_cmp(&b.rank()))
                 .map(|(index, _)| index);
             if let Some(least) = least {
                 self.kept.swap_remove(least);
@@ -173,7 +184,7 @@ impl Regions {
         }
         // It stood still since the look before; it may have come since the one before that.
         let came = self.earlier.difference(&self.now, place, None).is_some_and(|levels| {
-            let around = self.earlier.difference(&self.now, ring(place), Some(place));
+            let around = self.earlier.difference(&self.now, ring(place), Some(wider(place)));
             levels > 1.6 * GONE_LEVELS && around.is_some_and(|levels| levels <= RING_SAME_LEVELS)
         });
         let start =
@@ -318,9 +329,15 @@ impl Half {
     }
 }
 
-/// The surroundings of a place: twelve cells around it.
+/// The surroundings of a place: eight cells around it.
 fn ring([left, top, right, bottom]: [usize; 4]) -> [usize; 4] {
-    let more = 6 * CELL;
+    let more = 8 * CELL;
+    [left.saturating_sub(more), top.saturating_sub(more), right + more, bottom + more]
+}
+
+/// A place with the rest of its card: two cells more.
+fn wider([left, top, right, bottom]: [usize; 4]) -> [usize; 4] {
+    let more = 2 * CELL;
     [left.saturating_sub(more), top.saturating_sub(more), right + more, bottom + more]
 }
 

@@ -232,6 +232,7 @@ impl Default for GradePolicy {
         Self {
             may_lack: vec![
                 RuleId::SpeechBenefit,
+                RuleId::ComplianceQr,
                 RuleId::ComplianceWatermark,
                 RuleId::ComplianceViolation,
                 RuleId::ProductInLive,

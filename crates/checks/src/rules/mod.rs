@@ -134,8 +134,8 @@ impl Answer {
     /// Where in the clip.
     pub(crate) fn at(mut self, spans: &[Span], note: &str) -> Self {
         self.places.extend(spans.iter().take(PLACES_MAX).map(|span| Place {
-            clip_start_s: span.start,
-            clip_end_s: span.end.max(span.start),
+            clip_start_s: span.start.max(MediaTime::ZERO),
+            clip_end_s: span.end.max(span.start).max(MediaTime::ZERO),
             note: note.to_owned(),
             picture: None,
         }));
@@ -153,7 +153,8 @@ pub(crate) fn told(span: Span) -> String {
 
 /// A time for a sentence.
 pub(crate) fn second(time: MediaTime) -> String {
-    format!("{:.2} s", time.seconds())
+    // The first picture may stand a hair before zero.
+    format!("{:.2} s", time.seconds().max(0.0))
 }
 
 /// The longest of several spans.

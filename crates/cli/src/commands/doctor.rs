@@ -89,7 +89,7 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
         s3.credentials.is_some(),
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     );
-    let advice = models_folder(None).and_then(|folder| Advice::open(folder.as_deref()));
+    let advice = Advice::open(models_folder(None).as_deref());
     match advice {
         Ok(advice) => {
             let (words, faces) = (advice.hears_words(), advice.sees_faces());

@@ -9,11 +9,10 @@ use reprise_store::{Fetched, NetworkOptions, Pinned, download, verify};
 use serde::{Deserialize, Serialize};
 
 use crate::output;
+use crate::settings::models_folder;
 
 /// The known models; they are read at start and never from the network.
 const KNOWN: &str = include_str!("../../../../pipelines/models.toml");
-/// Where models lie, instead of the user's data folder.
-const FOLDER: &str = "REPRISE_MODELS";
 
 /// List, fetch and verify models for speech and faces
 ///
@@ -140,15 +139,8 @@ fn known() -> Result<Vec<Known>> {
 
 /// The folder of the models; it need not exist.
 fn folder(given: Option<&Path>) -> Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(folder) = given.map(Path::to_owned).or(variable(FOLDER).map(PathBuf::from)) {
-        return Ok(folder);
-    }
-    // As the XDG Base Directory Specification has it: a relative path counts for nothing.
-    let data = variable("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = data.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/share")));
-    data.map(|data| data.join("reprise/models")).ok_or_else(|| {
-        let what = format!("there is no data folder: give --dir, or set {FOLDER}");
+    models_folder(given).ok_or_else(|| {
+        let what = "there is no data folder: give --dir, or set REPRISE_MODELS";
         Error::new(Kind::Usage, what)
     })
 }
