@@ -145,7 +145,7 @@ fn verdict(evidence: &Evidence, linked: &str, rule: RuleId) -> Verdict {
             brands: &[],
             products: &products,
             clip_products: &linked,
-            clip_span: evidence.span(),
+            clip_span: Some(evidence.span()),
         }),
         phrases: &Phrases::default(),
     };

@@ -22,7 +22,7 @@ pub(super) fn visual_enhancement(look: &Look<'_>) -> Answer {
     }
     Answer::held(
         seconds >= least_s,
-        format!("text, stickers or billboards are over the picture for {seconds:.1} s"),
+        format!("text, stickers or billboards are over the picture for {:.1} s", seconds + 0.0),
     )
     .figure(seconds, "seconds", format!("at least {least_s}"))
     .at(&over, "an overlay")

@@ -99,7 +99,13 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
             let needed_for = "foreign names and links on the picture, promotions";
             add(name, needed_for, false, text.is_some(), "apt-get install tesseract-ocr-eng");
             let needed_for = "whether the host is in view";
-            add("search for faces".to_owned(), needed_for, false, faces, "apt-get install opencv-data");
+            add(
+                "search for faces".to_owned(),
+                needed_for,
+                false,
+                faces,
+                "apt-get install opencv-data",
+            );
         }
         Err(error) => add(format!("models ({error})"), "what is said", false, false, MODELS),
     }
