@@ -150,7 +150,7 @@ fn verdict(evidence: &Evidence, rule: RuleId, brands: &[String]) -> Verdict {
             brands,
             products: &[],
             clip_products: &[],
-            clip_span: evidence.span(),
+            clip_span: Some(evidence.span()),
         }),
         phrases: &Phrases::default(),
     };
