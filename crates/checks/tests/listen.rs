@@ -50,7 +50,7 @@ fn speech_is_told_from_noise_by_the_model() {
         let Some(sound) = sound(file) else { continue };
         let spans = listener.speech(&sound).unwrap();
         let share = share(&spans, &sound);
-        println!("{file}: {:.0} % in {} stretches", share * 100.0, spans.len());
+        eprintln!("{file}: {:.0} % in {} stretches", share * 100.0, spans.len());
         assert!(range.contains(&share.abs()), "{file}: {share}");
         assert!(spans.windows(2).all(|pair| pair[0].end < pair[1].start));
     }
@@ -89,7 +89,7 @@ fn the_whole_path_runs_with_the_stub() {
     let Some(speech) = sound("data/speech/leopard_en_test.wav") else { return };
     let start = std::time::Instant::now();
     let transcript = listener.transcribe(&speech).unwrap().unwrap();
-    println!(
+    eprintln!(
         "real-time factor {:.2} on this machine",
         start.elapsed().as_secs_f64() / speech.span().seconds()
     );

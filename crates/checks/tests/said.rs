@@ -80,12 +80,12 @@ fn judged(data: &str) -> (usize, Tally, Tally) {
                 points.0 += 1;
             } else {
                 points.2 += 1;
-                println!("missed `{point}` in `{}`", case.words);
+                eprintln!("missed `{point}` in `{}`", case.words);
             }
         }
         for point in case.not_said.iter().filter(|point| said.contains(point.as_str())) {
             points.1 += 1;
-            println!("wrongly found `{point}` in `{}`", case.words);
+            eprintln!("wrongly found `{point}` in `{}`", case.words);
         }
         let heard: BTreeSet<SaidKind> = found.said.iter().map(|said| said.kind).collect();
         kinds.0 += heard.intersection(&case.kinds).count();
@@ -94,10 +94,10 @@ fn judged(data: &str) -> (usize, Tally, Tally) {
         for kind in heard.symmetric_difference(&case.kinds) {
             let by: Vec<_> =
                 found.said.iter().filter(|s| s.kind == *kind).map(|s| (&s.by, &s.words)).collect();
-            println!("{kind:?} {by:?} in `{}`", case.words);
+            eprintln!("{kind:?} {by:?} in `{}`", case.words);
         }
     }
-    println!(
+    eprintln!(
         "{} sentences: points precision {:.3} recall {:.3} ({} said); kinds precision {:.3} recall {:.3} ({})",
         cases.case.len(),
         points.precision(),

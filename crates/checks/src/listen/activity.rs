@@ -68,7 +68,7 @@ fn stretches_of(probabilities: &[f32], samples: usize) -> Vec<Stretch> {
     let mut low = 0;
     for (index, &probability) in probabilities.iter().chain([&0.0; BREAK_MAX + 1]).enumerate() {
         // What is no number is no speech.
-        let (on, off) = (probability >= FROM, !(probability >= UNTIL));
+        let (on, off) = (probability >= FROM, probability.is_nan() || probability < UNTIL);
         match start {
             None if on => (start, low) = (Some(index), 0),
             Some(from) => {

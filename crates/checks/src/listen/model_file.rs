@@ -160,7 +160,7 @@ impl Reader<'_> {
                 8 => (34, 32),
                 _ => return Err(format!("its tensors are of a kind that is not handled ({kind})")),
             };
-            if name == 0 || values % block != 0 || values > 1 << 32 {
+            if name == 0 || !values.is_multiple_of(block) || values > 1 << 32 {
                 return Err(format!("a tensor at byte {} is wrong", self.at));
             }
             self.skip(name.into())?;

@@ -12,8 +12,7 @@ pub(super) fn read(text: &str) -> Result<Read> {
         let line = error.line() as u64;
         Error::new(Kind::Malformed, "is no JSON").at_line(line).caused_by(error)
     })?;
-    let mut read = Read::default();
-    read.language = language(&value);
+    let mut read = Read { language: language(&value), ..Read::default() };
     let list = |key: &str| value.get(key).and_then(Value::as_array);
     let segments = value.as_array().or(list("segments")).or(list("transcription")).or(list("cues"));
     for (index, segment) in segments.into_iter().flatten().enumerate() {
