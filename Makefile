@@ -14,7 +14,7 @@ PACKAGES := build-essential cmake pkg-config clang libclang-dev \
 	ffmpeg espeak-ng fonts-dejavu-core chromium \
 	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
 
-.PHONY: all setup build demo test fuzz cuts bench eval lint fmt docs clean
+.PHONY: all setup build demo test fuzz cuts bench eval eval-checks lint fmt docs clean
 
 all: build
 
@@ -64,6 +64,19 @@ bench: setup
 eval: setup
 	$(CARGO) build --release -p reprise-benches
 	$(TARGET)/release/reprise-benches eval
+
+## eval-checks: the checks against material with known truth in ../shared, and what they cost
+EVALUATED := ../shared/lives/real-footage-10min/live.flv ../shared/lives/real-footage-clean/live.flv
+eval-checks: build
+	$(CARGO) build --workspace --examples
+	$(CARGO) test --workspace --test codes --test marks --test listen --test said -- --nocapture
+	for live in $(EVALUATED); do $(TARGET)/debug/examples/codes $$live || exit 1; done
+	$(TARGET)/debug/examples/products ../shared
+	$(TARGET)/debug/examples/quality
+	REPRISE_VOICE_ACTIVITY=../shared/models/for-tests-silero-v6.2.0-ggml.bin \
+		REPRISE_WHISPER=../shared/models/for-tests-ggml-tiny.bin \
+		$(TARGET)/debug/examples/listen ../shared/data/speech/*.wav ../shared/data/noise/*.wav
+	$(TARGET)/debug/reprise-benches eval-checks ../shared/lives
 
 ## lint: format, clippy without warnings, documentation without warnings
 lint: setup
