@@ -204,3 +204,73 @@ fn the_code_over_a_live_is_found_and_only_there() {
     let evidence = seen(&clean, Some(Span::from_seconds(60.0, 90.0)));
     assert_eq!(evidence.codes.tracks, []);
 }
+
+/// Pictures of a recording with a label held in: `pose` gives middle, degrees and pixels a module.
+struct Held<'a> {
+    collector: EvidenceCollector,
+    pose: &'a dyn Fn(f64) -> (f64, f64, f64, f64),
+}
+
+impl Observer for Held<'_> {
+    fn picture(&mut self, view: &PictureView<'_>) {
+        let mut pixels = Vec::new();
+        for line in view.luma.chunks(view.luma_stride).take(view.height) {
+            pixels.extend_from_slice(&line[..view.width]);
+        }
+        let code = QrCode::new(b"https://example.com/label").unwrap();
+        let (side, colors) = (code.width() as f64, code.to_colors());
+        let (middle_x, middle_y, degrees, module) = (self.pose)(view.time.seconds());
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let reach = (side + 10.0) * module;
+        for y in 0..view.height {
+            for x in 0..view.width {
+                let (dx, dy) = (x as f64 - middle_x, y as f64 - middle_y);
+                if dx.abs() > reach || dy.abs() > reach {
+                    continue;
+                }
+                let (u, v) = ((dx * cos + dy * sin) / module, (dy * cos - dx * sin) / module);
+                let (u, v) = (u + side / 2.0, v + side / 2.0);
+                if u < -4.0 || v < -4.0 || u >= side + 4.0 || v >= side + 4.0 {
+                    continue;
+                }
+                let inside = u >= 0.0 && v >= 0.0 && u < side && v < side;
+                let dark = inside && {
+                    let index = v as usize * code.width() + u as usize;
+                    colors[index] == Color::Dark
+                };
+                // Paper under a light from the left.
+                let light = 190.0 - 0.08 * (x as f64);
+                pixels[y * view.width + x] = if dark { 40 } else { light as u8 };
+            }
+        }
+        let view = PictureView { luma: &pixels, luma_stride: view.width, ..*view };
+        self.collector.picture(&view);
+    }
+    fn sound(&mut self, _: &reprise_media::view::SoundView<'_>) {}
+}
+
+#[test]
+fn a_code_on_a_label_that_is_held_in_is_printed() {
+    let tilted = |t: f64| (300.0 + 30.0 * t.sin(), 800.0, 9.0 + 3.0 * (1.3 * t).sin(), 4.0);
+    let upright =
+        |t: f64| (300.0 + 8.0 * t.sin(), 800.0 + 5.0 * (2.0 * t).cos(), 1.5 * t.sin(), 4.0);
+    let poses: [&dyn Fn(f64) -> (f64, f64, f64, f64); 2] = [&tilted, &upright];
+    for pose in poses {
+        let Some(path) = shared("lives/real-footage-clean/live.flv") else { return };
+        let source = FileSource::open(&path).unwrap();
+        let media = probe(source.clone()).unwrap();
+        let options =
+            WindowOptions { span: Span::from_seconds(120.0, 126.0), size: None, threads: 2 };
+        let collector = EvidenceCollector::new(&LookFor::default());
+        let mut held = Held { collector, pose };
+        look(source, &media, &options, &mut held).unwrap();
+        let evidence = held.collector.finish(&NoAdviser).unwrap();
+        assert!(!evidence.codes.tracks.is_empty());
+        assert!(
+            evidence.codes.tracks.iter().all(|track| track.kind == CodeKind::Printed),
+            "{:?}",
+            evidence.codes.tracks.iter().map(|t| (t.span, t.kind, &t.reason)).collect::<Vec<_>>()
+        );
+        assert_eq!(evidence.codes.laid_over(), []);
+    }
+}

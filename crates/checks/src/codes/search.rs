@@ -113,8 +113,8 @@ pub(super) fn read(
 
 /// Side of a cell at half size, pixels.
 const CELL: usize = 8;
-/// A step over two pixels at half size that counts as a hard edge, levels. Codes are drawn in
-/// black and white (200 levels); print under dim light and H.264 at LIVE bit rates leave 60.
+/// A step over two pixels at half size that counts as a hard edge, levels. An estimate: codes are
+/// drawn with 200 levels between black and white, and a fifth of that is left room for.
 const EDGE_LEVELS: u8 = 36;
 /// Share of hard edges, across and down each, in a neighbourhood of 3 x 3 cells, in 576ths. The
 /// modules of a code 600 pixels wide (25 modules) give an edge each 24 pixels (12 at half size):

@@ -14,8 +14,8 @@ const THUMB_STEP: usize = 8;
 const SIGHTINGS_MAX: usize = 640;
 /// A code not seen for so long is gone, seconds: blur and a hand hide a code for a moment.
 const LOST_S: f64 = 1.5;
-/// Mean difference over a code's area above which it is not there, levels. A code and what it
-/// covers differ by 60 and more; coding noise and a light that changes by less than 12.
+/// Mean difference over a code's area above which it is not there, levels. An estimate, not measured
+/// over many scenes: half the modules of a code differ by far more from whatever it covers.
 const GONE_LEVELS: f32 = 24.0;
 /// Sightings that a code which could not be read, or of a kind that texture can feign, must have.
 const DOUBTFUL_SIGHTINGS: usize = 3;
@@ -23,14 +23,15 @@ const DOUBTFUL_SIGHTINGS: usize = 3;
 const STILL_PX: f32 = 2.0;
 /// Edges of what is laid over lie along rows and columns, degrees: a pixel on a side of 80 is 0.7.
 const ALIGNED_DEGREES: f32 = 1.6;
-/// Sides of what is laid over are as long as each other, share.
+/// Sides of what is laid over are as long as each other, share: three pixels of 85.
 const SQUARE_SHARE: f32 = 0.035;
-/// A ring around a code that changes by so much was filmed by a camera that moves, levels.
+/// A ring around a code that changes by so much is taken for filmed by a camera that moves, levels.
+/// An estimate.
 const RING_LEVELS: f32 = 7.0;
 /// A ring that changes less than this while a code appears belongs to the same shot, levels.
 const RING_SAME_LEVELS: f32 = 10.0;
-/// A quiet zone that spreads less than this is drawn and not filmed, levels (standard deviation
-/// of point samples). Paper under room light falls off by more; coding noise on white adds 1 to 2.
+/// A quiet zone that spreads less than this is taken for drawn, levels (standard deviation of point
+/// samples). An estimate: a white label under very even light may be as flat.
 const FLAT_LEVELS: f32 = 4.0;
 /// A drawn quiet zone is white, levels of limited range (white is 235).
 const WHITE_LEVEL: f32 = 222.0;

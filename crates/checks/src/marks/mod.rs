@@ -60,7 +60,7 @@ pub struct MarkLine {
 }
 
 /// Marks handed to the reader of text for each minute, and at once.
-const READ_MAX: usize = 24;
+const READ_MAX: usize = 16;
 /// Pictures searched in a minute.
 const LOOKS_A_MINUTE: usize = 125;
 /// Lines read with less confidence are texture, 0 to 1.
@@ -113,8 +113,12 @@ impl MarkCollector {
             .into_iter()
             .map(|region| {
                 let lines = texts.next().unwrap_or_default().into_iter().filter(|line| {
-                    let letters = line.text.chars().filter(|c| c.is_alphanumeric()).count();
-                    line.confidence >= LINE_CONFIDENCE_MIN && letters >= 3
+                    // Texture is read as single letters that lie about.
+                    let word = line
+                        .text
+                        .split(|c: char| c.is_whitespace())
+                        .any(|word| word.chars().filter(|c| c.is_alphanumeric()).count() >= 3);
+                    line.confidence >= LINE_CONFIDENCE_MIN && word
                 });
                 Mark {
                     span: region.span,
@@ -135,14 +139,15 @@ impl MarkCollector {
         let mut evidence =
             MarkEvidence { searched, read: is_read, width, height, marks: Vec::new() };
         if is_read {
-            // Where somebody read and found nothing, it is texture, but for what stands in a corner
-            // and came or went at once: a logo.
+            // Where somebody read and found nothing, it is texture, but for a card in a corner that
+            // came or went at once, or stood still while the camera moved: a logo.
             let texts: Vec<Mark> =
                 marks.iter().filter(|mark| !mark.lines.is_empty()).cloned().collect();
             marks.retain(|mark| {
                 // What is read beside it, or under it a moment later, explains it.
                 let told = texts.iter().any(|text| overlap(text.area, mark.area));
                 let logo = !told
+                    && mark.card
                     && mark.over
                     && evidence.in_corner(mark)
                     && mark.span.seconds() >= LOGO_MIN_S;

@@ -122,7 +122,9 @@ pub(crate) fn foreign(line: &str, owners: &Owners) -> Option<String> {
     }
     for token in told.split_whitespace() {
         let token = token.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
-        if !owners.own(token) && (is_link(token) || is_handle(token)) {
+        // The seller's own page elsewhere is elsewhere: the host must be the seller's.
+        let host = token.split("://").last().unwrap_or(token).split('/').next().unwrap_or(token);
+        if !owners.own(host) && (is_link(token) || is_handle(token)) {
             return Some(format!("\"{token}\" leads elsewhere"));
         }
     }

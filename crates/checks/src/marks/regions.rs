@@ -10,20 +10,21 @@ use crate::look_for::{GrayPicture, NamedPicture};
 const STEP_S: f64 = 0.48;
 /// Side of a cell at half size, pixels.
 const CELL: usize = 8;
-/// A step over two pixels at half size that counts as a hard edge, levels: text is drawn to be
-/// read (contrast of 100 levels and more, half of it left where it is let shine through).
+/// A step over two pixels at half size that counts as a hard edge, levels. An estimate: text is drawn
+/// to be read, and what shines through by a third still has it.
 const EDGE_LEVELS: u8 = 30;
 /// Hard edges across in a cell of 64 pixels that letters have: a stroke each 16 pixels at the least.
 const EDGES_MIN: u16 = 10;
 /// A cell whose mean difference to half a second ago is below this stands still, levels.
 const STILL_LEVELS: u32 = 4;
-/// A mark whose pixels differ by more on average is gone, levels.
+/// A mark whose pixels differ by more on average is gone, levels. An estimate, tried on text drawn
+/// over one recording.
 const GONE_LEVELS: f32 = 11.0;
 /// A scene around a mark that differs less belongs to the same shot, levels.
 const RING_SAME_LEVELS: f32 = 8.0;
 /// A scene around a mark that differs more was filmed by a camera that moves, levels.
 const RING_MOVED_LEVELS: f32 = 9.0;
-/// Share of a crop within three levels of its commonest level that makes it a card.
+/// Share of a crop within three levels of its commonest level that makes it a card. An estimate.
 const CARD_SHARE: f32 = 0.45;
 /// Most places followed at once, and kept.
 const FOLLOWED_MAX: usize = 40;
@@ -388,8 +389,8 @@ fn card_share(crop: &GrayPicture) -> f32 {
     most as f32 / crop.pixels.len().max(1) as f32
 }
 
-/// Likeness (zero-mean normalised correlation) that makes a logo, 0 to 1: coded anew and scaled it
-/// keeps 0.8 and more; other text of the same size reaches 0.5.
+/// Likeness (zero-mean normalised correlation) that makes a logo, 0 to 1. An estimate, tried on one
+/// drawn logo alone.
 const LOGO_MIN: f64 = 0.72;
 
 /// The first of `pictures` that is seen in a crop, at any size.

@@ -91,7 +91,13 @@ fn products_in_view(_: &Look<'_>) -> Option<Vec<Span>> {
 /// What lies over the picture: text that is read and surely laid over or on a card of its own, or
 /// an overlay that the session lists.
 fn is_overlay(mark: &Mark) -> bool {
-    mark.own.is_some() || (!mark.lines.is_empty() && (mark.over || mark.card))
+    let letters: usize = mark
+        .lines
+        .iter()
+        .map(|line| line.text.chars().filter(|letter| letter.is_alphanumeric()).count())
+        .sum();
+    // Hair and cloth are now and then read as a short word.
+    mark.own.is_some() || (letters >= 3 && mark.card) || (letters >= 6 && mark.over)
 }
 
 fn names_brand(mark: &Mark, look: &Look<'_>) -> bool {
