@@ -83,9 +83,11 @@ pub(super) fn visual_demonstration(look: &Look<'_>) -> Answer {
         .at(&handling.spans, "moved or turned")
 }
 
-/// Seam: stretches in which a product of the session is in view, from `evidence.products`.
-fn products_in_view(_: &Look<'_>) -> Option<Vec<Span>> {
-    None
+/// Stretches in which a product of the session is in view; `None` where none was searched for.
+fn products_in_view(look: &Look<'_>) -> Option<Vec<Span>> {
+    let found = &look.facts.evidence.products;
+    let ids = found.products.iter().map(|product| product.id.as_str());
+    found.searched.then(|| merged(ids.flat_map(|id| found.spans_of(id)).collect()))
 }
 
 /// What lies over the picture: text that is read and surely laid over or on a card of its own, or
