@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use reprise_model::RuleId;
 use reprise_model::outcome::SessionOutcome;
+use reprise_model::{Outcome, RuleId};
 use reprise_tests::command::reprise;
 use reprise_tests::results::{self, Run, run_into, shared_s};
 use reprise_tests::session::Session;
@@ -74,11 +74,55 @@ fn clips_show_what_their_metadata_says_and_no_fault() {
             ("black", faults.black),
             ("mute", faults.mute),
             ("lag", faults.lag),
+            ("code", faults.qr),
+            ("logo", faults.logo),
         ] {
             assert_eq!(shared_s([start, end], fault), 0.0, "{id} holds the {what}");
         }
         assert!(readback::is_faststart(&path), "{id}: the header comes after the media");
     }
+}
+
+#[test]
+fn clips_name_and_show_and_say_what_they_sell() {
+    let truth = live::truth();
+    let mut said = 0;
+    for (folder, clip) in base().clips() {
+        let id = &clip.clip_id;
+        let verdict = |rule| clip.verdicts.iter().find(|verdict| verdict.rule == rule).unwrap();
+        let matched = verdict(RuleId::ProductMatch);
+        assert_eq!(matched.verdict, Outcome::Pass, "{id}: {}", matched.detail);
+        assert!(clip.product_track.len() > 20, "{id}: {} places", clip.product_track.len());
+        let picture = matched.evidence.iter().find_map(|place| place.picture.as_ref()).unwrap();
+        let jpeg = std::fs::read(folder.join(picture)).unwrap();
+        assert!(jpeg.starts_with(&[0xff, 0xd8, 0xff]), "{id}: {picture}");
+        // What was heard in the recording stands in the clip, on its own clock.
+        let start = clip.span.start.seconds();
+        let heard: Vec<&str> = clip.words.iter().map(|word| word.text.as_str()).collect();
+        let sentences = truth.sentences.iter().filter(|sentence| {
+            start <= sentence.start_s && sentence.end_s <= clip.span.end.seconds()
+        });
+        for sentence in sentences {
+            let first = sentence.text.split(' ').next().unwrap();
+            let at = sentence.start_s - start;
+            let near = clip
+                .words
+                .iter()
+                .any(|word| word.text == first && (word.clip_start_s.seconds() - at).abs() < 0.05);
+            assert!(near, "{id}: `{}` at {at:.2} s; heard {heard:?}", sentence.text);
+        }
+        for (name, head) in [("captions.vtt", "WEBVTT"), ("captions.srt", "1\n00:00:")] {
+            let captions = std::fs::read_to_string(folder.join(name)).unwrap();
+            assert!(captions.starts_with(head), "{id}: {name} begins with {captions:.40}");
+        }
+        said += usize::from(verdict(RuleId::SpeechBenefit).verdict == Outcome::Pass);
+        for verdict in &clip.verdicts {
+            assert_eq!(verdict.sentences.keys().collect::<Vec<_>>(), ["en", "id"]);
+        }
+        let moved = clip.cut.moved.as_ref().unwrap();
+        assert!(moved.start_by_s.seconds().abs() < 40.0, "{id}: {moved:?}");
+    }
+    assert!(said >= 2, "a key benefit is said in {said} clips");
 }
 
 #[test]
