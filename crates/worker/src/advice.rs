@@ -1,16 +1,18 @@
 //! Who is asked for words and for text in pictures: models that are loaded once a job, and transcripts
 //! that came with a recording.
 
-use reprise_checks::said::{ListenFor, SaidKind, listen_for};
-use reprise_checks::{
-    Adviser, GrayPicture, Listener, ListenerOptions, LookFor, Phrases, SaidRule, SoundEvidence,
-    TextLine, TextReader, Transcript,
-};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reprise_checks::said::{ListenFor, SaidKind, listen_for};
+use reprise_checks::{
+    Adviser, GrayPicture, Listener, ListenerOptions, LookFor, NamedPicture, Phrases, SaidRule,
+    SoundEvidence, TextLine, TextReader, Transcript,
+};
 use reprise_model::session::Product;
 use reprise_model::{Error, Kind, Result, RuleId};
+
+use crate::materials::is_picture;
 
 /// Models and readers of this machine, loaded once and shared by all windows.
 #[derive(Clone, Default)]
@@ -21,6 +23,7 @@ pub struct Advice {
     reader: Option<Arc<TextReader>>,
     face_model: Vec<u8>,
     face_cascade: String,
+    logos: Vec<NamedPicture>,
 }
 
 /// Face cascades, the better first: `opencv-data` installs them.
@@ -33,7 +36,8 @@ const FACE_MODEL_MAX: u64 = 64 << 20;
 
 impl Advice {
     /// Loads what lies in a folder of models: a Whisper model (the largest `ggml-*.bin`), a Silero
-    /// model of voice activity, a YuNet model of faces. What is not there is done without.
+    /// model of voice activity, a YuNet model of faces, and in its folder `logos` pictures of logos that
+    /// no clip may show. What is not there is done without.
     ///
     /// # Errors
     /// `Malformed` where a model is damaged, `Io` where it cannot be read.
@@ -76,12 +80,20 @@ impl Advice {
             hasher.update(file.name.as_bytes()).update(&file.length.to_le_bytes());
         }
         hasher.update(face_cascade.as_bytes());
+        let logos = match models.map(|folder| folder.join("logos")) {
+            Some(folder) if folder.is_dir() => logos(&folder)?,
+            _ => Vec::new(),
+        };
+        for logo in &logos {
+            hasher.update(logo.name.as_bytes()).update(&logo.picture.pixels);
+        }
         Ok(Self {
             digest: hasher.finalize().to_hex().to_string(),
             listener: Some(Arc::new(listener)),
             reader,
             face_model,
             face_cascade,
+            logos,
         })
     }
 
@@ -105,9 +117,26 @@ impl Advice {
         LookFor {
             face_model: self.face_model.clone(),
             face_cascade: self.face_cascade.clone(),
+            foreign: self.logos.clone(),
             ..look_for
         }
     }
+}
+
+/// The pictures in a folder, by name.
+fn logos(folder: &Path) -> Result<Vec<NamedPicture>> {
+    let mut files = model_files(folder)?;
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let pictures = files.iter().filter(|file| is_picture(&file.name));
+    pictures
+        .map(|file| {
+            let path = file.path.display().to_string();
+            let bytes =
+                std::fs::read(&file.path).map_err(|error| Error::io(path.clone(), error))?;
+            let name = file.name.rsplit_once('.').map_or(file.name.as_str(), |(name, _)| name);
+            Ok(NamedPicture { name: name.to_owned(), picture: GrayPicture::read(&bytes, &path)? })
+        })
+        .collect()
 }
 
 struct ModelFile {

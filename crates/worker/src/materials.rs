@@ -78,7 +78,8 @@ fn picture(base: &Path, name: &str) -> Result<GrayPicture> {
     GrayPicture::read(&bytes[..at], source.name())
 }
 
-fn is_picture(name: &str) -> bool {
+/// Whether a name is that of a picture.
+pub fn is_picture(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     [".png", ".jpg", ".jpeg", ".webp"].iter().any(|end| lower.ends_with(end))
 }
