@@ -261,7 +261,9 @@ impl Follower {
             );
         }
         if !still {
-            return if rigid && flat {
+            return if wanders(&self.sightings) {
+                (CodeKind::Printed, 0.7, "it keeps moving to and fro, as things in a hand do")
+            } else if rigid && flat {
                 (
                     CodeKind::LaidOver,
                     0.8,
@@ -358,6 +360,39 @@ fn middle(corners: &[[f32; 2]; 4]) -> [f32; 2] {
 fn size(corners: &[[f32; 2]; 4]) -> f32 {
     let (a, c) = (corners[0], corners[2]);
     (a[0] - c[0]).hypot(a[1] - c[1])
+}
+
+/// Shortest stretch that tells a hand from an animation, seconds: overlays slide in and out in less.
+const WANDERS_MIN_S: f64 = 2.5;
+/// Slower than this a code stands, pixels a second.
+const WANDERS_SPEED: f32 = 4.0;
+/// Share of the time in which a code in a hand moves; an overlay stands most of its time.
+const WANDERS_SHARE_MIN: f64 = 0.6;
+/// From end to end against the way between: an overlay that crosses the picture goes straight.
+const WANDERS_STRAIGHT_MAX: f32 = 0.8;
+
+/// Whether a code moves nearly all the time and not along one line.
+fn wanders(sightings: &[CodeSighting]) -> bool {
+    let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { return false };
+    if (last.time - first.time).seconds() < WANDERS_MIN_S {
+        return false;
+    }
+    let away = |a: &CodeSighting, b: &CodeSighting| {
+        let (a, b) = (middle(&a.corners), middle(&b.corners));
+        (b[0] - a[0]).hypot(b[1] - a[1])
+    };
+    let (mut moving_s, mut whole_s, mut way) = (0.0, 0.0, 0.0);
+    for pair in sightings.windows(2) {
+        let seconds = (pair[1].time - pair[0].time).seconds();
+        let step = away(&pair[0], &pair[1]);
+        way += step;
+        whole_s += seconds;
+        if step > WANDERS_SPEED * seconds as f32 {
+            moving_s += seconds;
+        }
+    }
+    let straight = away(first, last) / way.max(1.0);
+    moving_s >= WANDERS_SHARE_MIN * whole_s && straight <= WANDERS_STRAIGHT_MAX
 }
 
 /// How far the middle of a code wandered, pixels; a lone wrong corner of the reader counts for
