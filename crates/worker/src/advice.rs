@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use reprise_checks::said::{ListenFor, SaidKind, listen_for};
 use reprise_checks::{
-    Adviser, GrayPicture, Listener, ListenerOptions, LookFor, NamedPicture, Phrases, SaidRule,
-    SoundEvidence, TextLine, TextReader, Transcript,
+    Adviser, GrayPicture, Listener, ListenerOptions, LookFor, NamedPicture, Origin, Phrases,
+    SaidRule, SoundEvidence, TextLine, TextReader, Transcript,
 };
 use reprise_model::session::Product;
 use reprise_model::{Error, Kind, Result, RuleId};
@@ -192,7 +192,12 @@ pub fn read_transcript(path: &Path) -> Result<(Transcript, Vec<String>)> {
     if bytes.len() as u64 > TRANSCRIPT_MAX {
         return Err(Error::new(Kind::Limit, "is too large for a transcript").in_file(name));
     }
-    reprise_checks::read_transcript(&String::from_utf8_lossy(&bytes), &name)
+    let text = String::from_utf8_lossy(&bytes);
+    let (mut transcript, notes) = reprise_checks::read_transcript(&text, &name)?;
+    // A folder that moves makes no other clips.
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    transcript.origin = Origin::File(file.into_owned());
+    Ok((transcript, notes))
 }
 
 /// Largest transcript that is read, bytes: 13 hours with a time for each word have a tenth.

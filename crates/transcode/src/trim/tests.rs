@@ -133,6 +133,7 @@ fn shown(evidence: &mut Evidence, product: &str, from: f64, to: f64) {
         })
         .collect();
     found["searched"] = true.into();
+    found["picture_size"] = serde_json::json!([720, 1280]);
     found["products"] = serde_json::json!([{ "id": product, "features": 300 }]);
     found["sightings"] = seen.into();
     evidence.products = serde_json::from_value(found).unwrap();

@@ -1,9 +1,9 @@
 //! The key of a clip: everything that goes into its pictures, its sound and its verdicts.
 
-use reprise_model::MediaDuration;
 use reprise_model::event::{Event, EventKind};
 use reprise_model::moment::Moment;
 use reprise_model::session::Product;
+use reprise_model::{MediaDuration, Span};
 use reprise_transcode::{Avoid, Verify, Wanted};
 
 use super::{ClipContext, STAGE};
@@ -33,6 +33,11 @@ impl ClipContext<'_> {
                 || around.contains(timeline.media_time(event.at))
         };
         let events: Vec<&Event> = self.session.log.kept.iter().filter(counts).collect();
+        let inside = Span::new(around.start - offset, around.end - offset);
+        let said = file.map(|index| {
+            let transcript = self.recordings.files[index].transcript.as_ref();
+            transcript.map(|transcript| transcript.within(inside))
+        });
         let listed: Vec<&str> = products.iter().map(|product| product.id.as_str()).collect();
         let shown: Vec<(bool, bool)> = listed
             .iter()
@@ -52,7 +57,7 @@ impl ClipContext<'_> {
             .value(&manifest.all_languages())
             .value(&events)
             .value(wanted)
-            .value(&file.map(|index| &self.recordings.files[index].transcript))
+            .value(&said)
             .value(&self.session.loaded.products)
             .text(&self.session.materials)
             .text(&self.options.advice.digest)
