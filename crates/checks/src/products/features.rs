@@ -2,6 +2,7 @@
 
 use opencv::core::{
     KeyPoint, KeyPointTraitConst, Mat, MatTraitConst, MatTraitConstManual, Ptr, Vector,
+    set_rng_seed,
 };
 use opencv::features2d::{Feature2DTrait, SIFT};
 use opencv::flann::{self, IndexTrait};
@@ -64,6 +65,9 @@ impl Nearest {
         }
         let rows = i32::try_from(count).map_err(|_| Error::new(-1, "too many descriptors"))?;
         let descriptors = Mat::from_slice(descriptors)?.reshape(1, rows)?.try_clone()?;
+        // The trees are drawn at random, from a sequence that goes on from window to window: begun anew,
+        // the same pictures give the same result whatever was looked at before.
+        set_rng_seed(1)?;
         // Four trees as Muja and Lowe 2009 suggest for descriptors.
         let index = flann::Index::new_def(&descriptors, &flann::KDTreeIndexParams::new(4)?)?;
         Ok(Some(Self { _descriptors: descriptors, index, count }))

@@ -38,6 +38,9 @@ impl ClipContext<'_> {
             let transcript = self.recordings.files[index].transcript.as_ref();
             transcript.map(|transcript| transcript.within(inside))
         });
+        // What one costs the seller is nothing that a clip shows or says.
+        let without_cost = |product: &Product| Product { unit_cost: None, ..product.clone() };
+        let judged: Vec<Product> = self.session.loaded.products.iter().map(without_cost).collect();
         let listed: Vec<&str> = products.iter().map(|product| product.id.as_str()).collect();
         let shown: Vec<(bool, bool)> = listed
             .iter()
@@ -58,7 +61,7 @@ impl ClipContext<'_> {
             .value(&events)
             .value(wanted)
             .value(&said)
-            .value(&self.session.loaded.products)
+            .value(&judged)
             .text(&self.session.materials)
             .text(&self.options.advice.digest)
             .text(&format!("{:?}", self.options.phrases))
