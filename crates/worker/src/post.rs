@@ -3,11 +3,14 @@
 use reprise_model::clip::Post;
 use reprise_model::session::Product;
 
+use crate::materials::is_picture;
+
 /// Hashtags suggested at most; platforms cut long rows off.
 const MAX_HASHTAGS: usize = 5;
 
-/// Title, caption and hashtags for a clip of these products, the main one first.
-pub fn suggest(products: &[&Product], brands: &[String]) -> Post {
+/// Title, caption and hashtags for a clip of these products, the main one first. `brands` are the
+/// session's; those of other products in `listed` are not for this clip.
+pub fn suggest(products: &[&Product], brands: &[String], listed: &[Product]) -> Post {
     let Some(main) = products.first() else {
         return Post { title: "Highlight from our LIVE".to_owned(), ..Post::default() };
     };
@@ -26,7 +29,11 @@ pub fn suggest(products: &[&Product], brands: &[String]) -> Post {
         caption.push('.');
     }
     let mut hashtags: Vec<String> = Vec::new();
-    let names = main.brand.iter().chain(brands).map(String::as_str).chain([main.title.as_str()]);
+    let own = brands.iter().filter(|&brand| {
+        let theirs = listed.iter().any(|product| product.brand.as_ref() == Some(brand));
+        !is_picture(brand) && !theirs
+    });
+    let names = main.brand.iter().chain(own).map(String::as_str).chain([main.title.as_str()]);
     for name in names {
         let tag: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
         let tag = format!("#{tag}");
@@ -60,8 +67,10 @@ mod tests {
             selling_points: vec![point("no sugar added", false), point("cold pressed.", true)],
             pictures: Vec::new(),
         };
-        let post = suggest(&[&product], &[]);
+        let other = Product { brand: Some("Zest".to_owned()), ..product.clone() };
+        let brands = ["Zest", "Acme", "The Shop", "logo.png"].map(str::to_owned);
+        let post = suggest(&[&product], &brands, &[product.clone(), other]);
         assert_eq!(post.caption, "Apple Juice. cold pressed. no sugar added.");
-        assert_eq!(post.hashtags, ["#Acme", "#AppleJuice"]);
+        assert_eq!(post.hashtags, ["#Acme", "#TheShop", "#AppleJuice"]);
     }
 }

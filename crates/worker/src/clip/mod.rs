@@ -258,7 +258,7 @@ impl ClipContext<'_> {
                 },
             })
             .collect();
-        clip.post = suggest(&linked, &self.session.loaded.manifest.brands);
+        clip.post = suggest(&linked, &self.session.loaded.manifest.brands, listed);
     }
 
     /// The product that is shown instead of the one that the moment sold, where it is: the clip is
