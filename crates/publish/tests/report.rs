@@ -142,9 +142,13 @@ fn every_clip_moment_verdict_and_practice_appears() {
         "Flash sale",
         "Violation flagged by the platform",
         "High after a remix with overlays",
+        "Best practices shown",
+        "Moment 1 shows Giveaway used:",
     ] {
         assert!(html.contains(text), "{text}");
     }
+    let first = &sample.outcome.moments[0].id;
+    assert!(html.contains(&format!("Seen at <a href=\"#moment-{first}\">")));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use reprise_model::{MediaTime, Span};
 use super::ReportData;
 use super::bins::Bins;
 use super::text::{
-    clock, count, esc, fault_words, grade_words, link_part, money_of, num, seconds, short_num,
+    clock, count, esc, fault_words, grade_words, link_part, money_of, num, seconds, sentence_case,
+    short_num,
 };
 
 /// Widths that the chart is drawn for; the style sheet shows the one that fits, so that the letters
@@ -345,6 +346,7 @@ impl Drawing<'_> {
             })
             .collect();
         lanes.push(("Clips", clips));
+        lanes.push(("Best practices shown", self.practices()));
         let mut marks: BTreeMap<MarkKind, Vec<Bar>> = BTreeMap::new();
         for mark in data.marks {
             let text = label(data, mark.kind, &mark.label).to_owned();
@@ -363,6 +365,26 @@ impl Drawing<'_> {
         lanes.push(("Faults of the recording", faults.collect()));
         lanes.retain(|(_, bars)| !bars.is_empty());
         lanes
+    }
+
+    /// The moments that show best practices, each with the names of those that it shows.
+    fn practices(&self) -> Vec<Bar> {
+        let outcome = &self.data.outcome;
+        let mut moments: Vec<_> = outcome.moments.iter().collect();
+        moments.sort_by_key(|moment| moment.span.start);
+        let shown = moments.into_iter().filter_map(|moment| {
+            let practices = outcome.best_practices.iter();
+            let here = practices.filter(|practice| practice.moment_ids.contains(&moment.id));
+            let names: Vec<String> = here.map(|practice| sentence_case(&practice.name)).collect();
+            let text = match names.len() {
+                0 => return None,
+                1 => names[0].clone(),
+                more => format!("{more} practices"),
+            };
+            let title = format!("Moment {} shows {}:", moment.rank, names.join(", "));
+            Some(Bar { span: moment.span, class: "lane-practice", text, title })
+        });
+        shown.collect()
     }
 
     fn lane(&mut self, y: f64, title: &str, bars: &[Bar]) -> f64 {

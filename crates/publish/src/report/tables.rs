@@ -179,13 +179,17 @@ pub(super) fn best_practices(data: &ReportData<'_>) -> String {
 /// Where moments that show a practice lie, such as `Seen at 0:02:10, 0:07:31`.
 fn shown_at(data: &ReportData<'_>, moment_ids: &[String]) -> String {
     let moments = data.outcome.moments.iter().filter(|moment| moment_ids.contains(&moment.id));
-    let mut starts: Vec<MediaTime> = moments.map(|moment| moment.span.start).collect();
-    starts.sort();
-    if starts.is_empty() {
+    let mut shown: Vec<(MediaTime, &str)> =
+        moments.map(|moment| (moment.span.start, moment.id.as_str())).collect();
+    shown.sort();
+    if shown.is_empty() {
         return String::new();
     }
-    let times: Vec<String> = starts.iter().map(|start| clock(*start)).collect();
-    format!("<br><span class=\"muted\">Seen at {}</span>", times.join(", "))
+    let links: Vec<String> = shown
+        .iter()
+        .map(|(start, id)| format!("<a href=\"#moment-{}\">{}</a>", link_part(id), clock(*start)))
+        .collect();
+    format!("<br><span class=\"muted\">Seen at {}</span>", links.join(", "))
 }
 
 /// What is wrong with the recording, and its files.

@@ -311,14 +311,14 @@ pub fn outcome(duration_s: f64, moments: Vec<Moment>, clips: &[Clip]) -> Session
                 )
             })
             .collect(),
-        moments,
         best_practices: vec![
-            BestPractice { name: "giveaway_used".to_owned(), verdict: Outcome::Pass, detail: "1 giveaway, at 0:04:10".to_owned(), moment_ids: Vec::new() },
+            BestPractice { name: "giveaway_used".to_owned(), verdict: Outcome::Pass, detail: "1 giveaway, at 0:04:10".to_owned(), moment_ids: moments.first().map(|m| m.id.clone()).into_iter().collect() },
             BestPractice { name: "billboard_used".to_owned(), verdict: Outcome::Fail, detail: "no billboard event in the log".to_owned(), moment_ids: Vec::new() },
             BestPractice { name: "at_least_45_minutes".to_owned(), verdict: Outcome::Fail, detail: "10 min".to_owned(), moment_ids: Vec::new() },
             BestPractice { name: "starts_in_19_00_to_23_00_local_time".to_owned(), verdict: Outcome::Pass, detail: "starts at 19:00 Asia/Jakarta".to_owned(), moment_ids: Vec::new() },
             BestPractice { name: "host_enthusiastic".to_owned(), verdict: Outcome::Unknown, detail: "no speech model is installed".to_owned(), moment_ids: Vec::new() },
         ],
+        moments,
     }
 }
 
