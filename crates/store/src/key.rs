@@ -39,6 +39,12 @@ impl Key {
         Self::new(format!("{}/{more}", self.0))
     }
 
+    /// Whether a part of it, such as `.stages`, begins with a dot: what lies there is kept to go on
+    /// after an interruption, and is nothing that people are shown.
+    pub fn is_intermediate(&self) -> bool {
+        self.parts().any(|part| part.starts_with('.'))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

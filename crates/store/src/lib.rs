@@ -8,16 +8,19 @@ mod download;
 mod folder;
 mod key;
 mod options;
+mod s3;
 mod source;
 
 pub use download::{Fetched, Pinned, download, verify};
 pub use folder::FolderStore;
 pub use key::Key;
 pub use options::PutOptions;
+pub use s3::{S3Setup, S3Store, s3_setup};
 pub use source::{
-    NetworkOptions, RemoteSource, S3Access, S3Setup, SourceStats, open_source, open_source_with,
-    s3_setup,
+    NetworkOptions, RemoteSource, S3Access, S3Keys, SourceStats, open_source, open_source_with,
 };
+
+use std::time::Duration;
 
 use reprise_model::{Error, Kind, Result};
 
@@ -64,6 +67,23 @@ pub trait ObjectStore: Send + Sync {
     /// [`Kind::Io`] where it is there and cannot be removed.
     fn delete(&self, key: &Key) -> Result<()>;
 
+    /// An address from which anybody can read the object for `time`, at most 15 minutes; `None` where
+    /// the place has none. It is a secret: it belongs in no log.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a longer time; [`Kind::Unavailable`] where it cannot be signed.
+    fn presigned(&self, _key: &Key, _time: Duration) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Removes what writes left unfinished that began longer than `age` ago, and says how many.
+    ///
+    /// # Errors
+    /// [`Kind::Io`] and the like where that cannot be found out.
+    fn sweep_unfinished(&self, _age: Duration) -> Result<u64> {
+        Ok(0)
+    }
+
     /// Where an object is or would be, for people and messages; no credentials in it.
     fn location(&self, key: &Key) -> String;
 }
@@ -78,25 +98,21 @@ pub struct Entry {
 }
 
 /// Opens a store by its destination: a path or a `file:///` URL of a folder, which is made where it
-/// is missing.
+/// is missing, or [`S3Store`]'s `s3://bucket/prefix?endpoint=...`.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a destination that is no place, [`Kind::Unsupported`] for one of a kind that
-/// is not handled, [`Kind::Io`] where the folder cannot be made or used.
+/// is not handled, [`Kind::Io`] where the folder cannot be made or used; those of [`S3Store::open`].
 pub fn open(dest: &str) -> Result<Box<dyn ObjectStore>> {
     let Some((scheme, rest)) = dest.split_once("://") else {
         return Ok(Box::new(FolderStore::open(dest)?));
     };
     match scheme.to_ascii_lowercase().as_str() {
         "file" => Ok(Box::new(FolderStore::open(file_url_path(dest, rest)?)?)),
-        "s3" => Err(Error::new(
-            Kind::Unsupported,
-            "S3 is not supported yet: give a folder, and copy it to the bucket afterwards",
-        )
-        .in_file(dest)),
+        "s3" => Ok(Box::new(S3Store::open(dest, &NetworkOptions::default())?)),
         other => Err(Error::new(
             Kind::Unsupported,
-            format!("results cannot be written to `{other}://`: give a folder or a file:/// URL"),
+            format!("results cannot be written to `{other}://`: give a folder, a file:/// URL or s3://bucket/prefix"),
         )
         .in_file(dest)),
     }
@@ -147,8 +163,10 @@ mod tests {
     #[test]
     fn other_destinations_say_what_to_do() {
         for (dest, kind) in [
-            ("s3://bucket/prefix", Kind::Unsupported),
-            ("S3://bucket", Kind::Unsupported),
+            ("s3://", Kind::Usage),
+            ("S3://bucket?endpoint=", Kind::Usage),
+            ("s3://bucket/a?speed=1", Kind::Usage),
+            ("s3://me:hush@bucket/a", Kind::Usage),
             ("gopher://x", Kind::Unsupported),
             ("file://relative/x", Kind::Usage),
             ("file:///tmp/%zz", Kind::Usage),

@@ -7,6 +7,9 @@ use crate::Key;
 pub struct PutOptions {
     /// MIME type. Default `application/octet-stream`.
     pub content_type: &'static str,
+    /// Whether it only serves to go on after an interruption: S3 objects are tagged
+    /// `reprise=intermediate`, so that a lifecycle rule of the bucket can end them.
+    pub intermediate: bool,
 }
 
 impl PutOptions {
@@ -22,15 +25,15 @@ impl PutOptions {
             "srt" => "application/x-subrip",
             "json" => "application/json",
             "html" => "text/html; charset=utf-8",
-            _ => return Self::default(),
+            _ => Self::default().content_type,
         };
-        Self { content_type }
+        Self { content_type, intermediate: key.is_intermediate() }
     }
 }
 
 impl Default for PutOptions {
     fn default() -> Self {
-        Self { content_type: "application/octet-stream" }
+        Self { content_type: "application/octet-stream", intermediate: false }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reprise_model::{ByteSource, Error, Kind, Result};
 use reprise_servers::S3Server;
-use reprise_store::{NetworkOptions, RemoteSource, S3Access, open_source_with};
+use reprise_store::{NetworkOptions, RemoteSource, S3Access, S3Keys, open_source_with};
 
 const KB: usize = 1 << 10;
 const MB: usize = 1 << 20;
@@ -21,10 +21,12 @@ fn options(server: &S3Server) -> NetworkOptions {
         attempts: 3,
         pause: Duration::from_millis(5),
         s3: Some(S3Access {
-            endpoint: server.endpoint(),
-            region: S3Server::REGION.to_owned(),
-            access_key_id: S3Server::ACCESS_KEY_ID.to_owned(),
-            secret_access_key: S3Server::SECRET_ACCESS_KEY.to_owned(),
+            endpoint: Some(server.endpoint()),
+            region: Some(S3Server::REGION.to_owned()),
+            keys: Some(S3Keys {
+                access_key_id: S3Server::ACCESS_KEY_ID.to_owned(),
+                secret_access_key: S3Server::SECRET_ACCESS_KEY.to_owned(),
+            }),
         }),
         ..NetworkOptions::default()
     }
@@ -136,12 +138,14 @@ fn refusals_are_told_apart() {
     {
         let mut wrong = options(&server);
         wrong.s3 = wrong.s3.map(|access| S3Access {
-            access_key_id: key.to_owned(),
-            secret_access_key: secret.to_owned(),
+            keys: Some(S3Keys {
+                access_key_id: key.to_owned(),
+                secret_access_key: secret.to_owned(),
+            }),
             ..access
         });
         let Err(error) = open_source_with("s3://lives/live.ts", &wrong) else { panic!("opened") };
-        says(&error, Kind::Unavailable, "may not be read");
+        says(&error, Kind::Unavailable, "may not be used");
         assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
     }
     let gone = options(&server);

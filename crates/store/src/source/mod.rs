@@ -7,7 +7,6 @@ mod cache;
 pub(crate) mod http;
 pub(crate) mod remote;
 mod s3;
-mod s3_error;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +17,6 @@ use reprise_model::{Error, Kind, Result};
 
 pub use cache::RemoteSource;
 pub use remote::SourceStats;
-pub use s3::{S3Setup, s3_setup};
 
 /// Opens a recording by its address, with the built-in limits and the surroundings' credentials.
 ///
@@ -100,22 +98,38 @@ impl Default for NetworkOptions {
     }
 }
 
-/// An S3 server and the key pair for it.
-#[derive(Clone)]
+/// Where S3 is and how to sign; what is `None` is taken from where AWS tools take it.
+#[derive(Clone, Default)]
 pub struct S3Access {
     /// URL of the server.
-    pub endpoint: String,
+    pub endpoint: Option<String>,
     /// Region to sign for.
-    pub region: String,
-    /// Public half of the key pair.
+    pub region: Option<String>,
+    /// The key pair.
+    pub keys: Option<S3Keys>,
+}
+
+/// A key pair for S3.
+#[derive(Clone)]
+pub struct S3Keys {
+    /// Public half.
     pub access_key_id: String,
-    /// Secret half of the key pair.
+    /// Secret half.
     pub secret_access_key: String,
 }
 
 impl fmt::Debug for S3Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoint = without_secrets(&self.endpoint);
-        f.debug_struct("S3Access").field("endpoint", &endpoint).finish_non_exhaustive()
+        let endpoint = self.endpoint.as_deref().map(without_secrets);
+        f.debug_struct("S3Access")
+            .field("endpoint", &endpoint)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for S3Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Keys").finish_non_exhaustive()
     }
 }

@@ -91,7 +91,8 @@ impl Family {
             let late = started.elapsed() >= self.options.request.saturating_mul(2);
             match result {
                 Err(failure) if failure.again && tried < self.options.attempts && !late => {
-                    std::thread::sleep(failure.wait.map_or(pause, |wait| wait.min(longest)));
+                    let pause_now = pause.mul_f64(0.5 + 0.5 * chance());
+                    std::thread::sleep(failure.wait.map_or(pause_now, |wait| wait.min(longest)));
                     pause = pause.saturating_mul(2).min(longest);
                     tried += 1;
                 }
@@ -103,6 +104,12 @@ impl Family {
             }
         }
     }
+}
+
+/// From 0 to 1, another each time: many that were refused at once must not come back at once.
+fn chance() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0u8) as f64 / u64::MAX as f64
 }
 
 /// Why a fetch failed; several readers may wait for one, so it can be copied.
@@ -118,12 +125,21 @@ pub struct Failure {
     pub wait: Option<Duration>,
     /// Whether the server said that it is not there or not for us.
     pub refused: bool,
+    /// Whether there is no such object in a place that is there.
+    pub absent: bool,
 }
 
 impl Failure {
     /// One that another try will not change.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), again: false, wait: None, refused: false }
+        Self {
+            kind,
+            message: message.into(),
+            again: false,
+            wait: None,
+            refused: false,
+            absent: false,
+        }
     }
 
     /// One that another try may change.

@@ -2,23 +2,27 @@
 
 use std::error::Error as StdError;
 
+use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::get_object::GetObjectError;
 use reprise_model::Kind;
 
-use super::remote::Failure;
+use crate::source::remote::Failure;
 
 /// Longest text of a server that is repeated.
 const TEXT_MAX: usize = 200;
 
-/// The failure that `error` is. An empty range is [`Kind::Limit`], for the caller to judge.
-pub fn explain(error: &SdkError<GetObjectError>) -> Failure {
+/// The failure that `error` is, of a request that needs the permission `needs`. An empty range is
+/// [`Kind::Limit`], for the caller to judge.
+pub(crate) fn explain<E>(error: &SdkError<E, HttpResponse>, needs: &str) -> Failure
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
     match error {
         SdkError::ServiceError(refusal) => {
             let raw = refusal.raw();
             let region = raw.headers().get("x-amz-bucket-region");
             let code = refusal.err().code().unwrap_or_default();
-            of_answer(raw.status().as_u16(), code, refusal.err().message(), region)
+            of_answer(raw.status().as_u16(), code, refusal.err().message(), region, needs)
         }
         SdkError::TimeoutError(_) => Failure::passing("its server is too slow"),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
@@ -38,11 +42,20 @@ pub fn explain(error: &SdkError<GetObjectError>) -> Failure {
 }
 
 /// The failure that an answer of `status` with S3's error `code` is.
-fn of_answer(status: u16, code: &str, message: Option<&str>, region: Option<&str>) -> Failure {
+fn of_answer(
+    status: u16,
+    code: &str,
+    message: Option<&str>,
+    region: Option<&str>,
+    needs: &str,
+) -> Failure {
     let unavailable = |what: String| Failure::refused(Kind::Unavailable, what);
     match (status, code) {
         (_, "NoSuchBucket") => Failure::refused(Kind::Missing, "there is no such bucket"),
-        (404, _) => Failure::refused(Kind::Missing, "does not exist in its bucket"),
+        (404, _) => Failure {
+            absent: true,
+            ..Failure::refused(Kind::Missing, "does not exist in its bucket")
+        },
         (412, _) => Failure::changed(),
         (416, _) => Failure::new(Kind::Limit, "holds no byte there"),
         (301 | 307 | 400, _) if region.is_some() => {
@@ -56,14 +69,14 @@ fn of_answer(status: u16, code: &str, message: Option<&str>, region: Option<&str
             unavailable("this machine's clock is wrong, so its requests are refused".to_owned())
         }
         (_, "ExpiredToken" | "TokenRefreshRequired") => {
-            unavailable("may not be read: the S3 credentials have expired".to_owned())
+            unavailable("may not be used: the S3 credentials have expired".to_owned())
         }
         (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken") => {
-            unavailable(format!("may not be read: the S3 credentials are wrong ({})", text(code)))
+            unavailable(format!("may not be used: the S3 credentials are wrong ({})", text(code)))
         }
-        (401 | 403, _) => unavailable(
-            "may not be read with these S3 credentials: they need s3:GetObject on it".to_owned(),
-        ),
+        (401 | 403, _) => unavailable(format!(
+            "may not be used with these S3 credentials: they need {needs} on it"
+        )),
         (408 | 429 | 500.., _) | (_, "RequestTimeout" | "SlowDown") => Failure::passing(format!(
             "its server is not able to answer now ({status} {})",
             text(code)
@@ -110,11 +123,11 @@ mod tests {
             (503, "SlowDown", Kind::TryAgain, true, "not able to answer"),
             (418, "Tea\npot", Kind::Unavailable, false, "418 Tea pot"),
         ] {
-            let failure = of_answer(status, code, None, None);
+            let failure = of_answer(status, code, None, None, "s3:GetObject");
             assert_eq!((failure.kind, failure.again), (kind, again), "{code}");
             assert!(failure.message.contains(words), "{code}: {}", failure.message);
         }
-        let elsewhere = of_answer(301, "PermanentRedirect", None, Some("ap-southeast-3"));
+        let elsewhere = of_answer(301, "PermanentRedirect", None, Some("ap-southeast-3"), "");
         assert!(elsewhere.message.contains("AWS_REGION=ap-southeast-3"), "{}", elsewhere.message);
     }
 }
