@@ -127,13 +127,12 @@ fn shown(evidence: &mut Evidence, product: &str, from: f64, to: f64) {
                 "time": MediaTime::from_seconds(from + step as f64 / 5.0), "product": product,
                 "undecided": null,
                 "corners": [[200.0, 400.0], [400.0, 400.0], [400.0, 700.0], [200.0, 700.0]],
-                "whole": true, "angle_degrees": 5.0, "visible_share": 0.9, "picture_share": 0.07,
+                "picture_size": [720, 1280], "whole": true, "angle_degrees": 5.0, "visible_share": 0.9, "picture_share": 0.07,
                 "score": 40.0, "runner_up": null,
             })
         })
         .collect();
     found["searched"] = true.into();
-    found["picture_size"] = serde_json::json!([720, 1280]);
     found["products"] = serde_json::json!([{ "id": product, "features": 300 }]);
     found["sightings"] = seen.into();
     evidence.products = serde_json::from_value(found).unwrap();
