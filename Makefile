@@ -12,7 +12,10 @@ PACKAGES := build-essential cmake pkg-config clang libclang-dev \
 	libopencv-dev opencv-data libtesseract-dev \
 	tesseract-ocr tesseract-ocr-eng tesseract-ocr-ind tesseract-ocr-vie tesseract-ocr-tha \
 	ffmpeg espeak-ng fonts-dejavu-core chromium \
-	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
+	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav \
+	python3-venv
+# An S3 server that keeps conditional writes, for the tests alone.
+MOTO := $(TARGET)/moto/5.2.1
 
 .PHONY: all setup build demo test fuzz cuts bench eval eval-checks lint fmt docs clean
 
@@ -43,8 +46,12 @@ demo: build
 	@echo "The clips:   $(CURDIR)/$(DEMO)/friday-show/fixture-evening/clips/"
 
 ## test: all tests; those that need ../shared say so and are skipped where it is absent
-test: build
-	$(CARGO) test --workspace --no-fail-fast
+test: build $(MOTO)/bin/moto_server
+	REPRISE_MOTO=$(abspath $(MOTO))/bin/moto_server $(CARGO) test --workspace --no-fail-fast
+
+$(MOTO)/bin/moto_server: | setup
+	python3 -m venv $(MOTO)
+	$(MOTO)/bin/pip install --quiet --disable-pip-version-check 'moto[s3,server]==$(notdir $(MOTO))'
 
 ## fuzz: every hostile file, 10,000 mutated recordings, every parser of ours; `make test` does a part
 fuzz: build

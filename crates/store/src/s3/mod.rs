@@ -47,6 +47,14 @@ pub(crate) struct Place {
     pub(crate) family: Arc<Family>,
 }
 
+/// A part of a listing.
+struct Page {
+    /// Names in the bucket and lengths.
+    objects: Vec<(String, u64)>,
+    /// Where the next part begins.
+    next: Option<String>,
+}
+
 impl S3Store {
     /// Opens `s3://bucket/prefix`. `?endpoint=http://host:port` names a server other than Amazon's and
     /// `&region=` what to sign for; both, and the credentials, are otherwise taken from where AWS
@@ -83,12 +91,7 @@ impl S3Store {
     }
 
     /// One page of a listing, and where the next begins.
-    fn page(
-        &self,
-        prefix: &str,
-        after: Option<String>,
-        most: i32,
-    ) -> Result<(Vec<(String, u64)>, Option<String>)> {
+    fn page(&self, prefix: &str, after: Option<String>, most: i32) -> Result<Page> {
         let place = &self.place;
         let listed = place.family.retried(|| {
             let request = place
@@ -106,7 +109,8 @@ impl S3Store {
                 Some((object.key()?.to_owned(), length))
             });
             let next = output.next_continuation_token().map(str::to_owned);
-            Ok((objects.collect(), next.filter(|_| output.is_truncated() == Some(true))))
+            let objects = objects.collect();
+            Ok(Page { objects, next: next.filter(|_| output.is_truncated() == Some(true)) })
         });
         let shown = format!("s3://{}/{}", place.bucket, place.prefix);
         listed.map_err(|failure| Error::from(failure).in_file(shown))
@@ -224,18 +228,18 @@ impl ObjectStore for S3Store {
         let mut entries = Vec::new();
         let mut after = None;
         loop {
-            let (objects, next) = self.page(prefix, after, 1000)?;
-            for (name, len) in objects {
+            let page = self.page(prefix, after, 1000)?;
+            for (name, len) in page.objects {
                 let Some(name) = name.strip_prefix(&self.place.prefix) else { continue };
                 // What others put there under names that are none of ours is none of our business.
                 if let Ok(key) = Key::new(name) {
                     entries.push(Entry { key, len });
                 }
             }
-            if next.is_none() {
+            if page.next.is_none() {
                 break;
             }
-            after = next;
+            after = page.next;
         }
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(entries)
