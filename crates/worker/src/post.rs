@@ -24,8 +24,10 @@ pub fn suggest(products: &[&Product], brands: &[String], listed: &[Product]) -> 
     }
     let mut caption = format!("{}{price}.", main.title);
     for point in points.into_iter().take(2) {
+        let mut letters = point.trim_end_matches('.').chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
         caption.push(' ');
-        caption.push_str(point.trim_end_matches('.'));
+        caption.extend(first.chain(letters));
         caption.push('.');
     }
     let mut hashtags: Vec<String> = Vec::new();
@@ -70,7 +72,7 @@ mod tests {
         let other = Product { brand: Some("Zest".to_owned()), ..product.clone() };
         let brands = ["Zest", "Acme", "The Shop", "logo.png"].map(str::to_owned);
         let post = suggest(&[&product], &brands, &[product.clone(), other]);
-        assert_eq!(post.caption, "Apple Juice. cold pressed. no sugar added.");
+        assert_eq!(post.caption, "Apple Juice. Cold pressed. No sugar added.");
         assert_eq!(post.hashtags, ["#Acme", "#TheShop", "#AppleJuice"]);
     }
 }
