@@ -10,6 +10,7 @@
 
 mod job;
 mod lanes;
+mod nats;
 
 mod record;
 mod sqlite;
@@ -151,7 +152,7 @@ pub fn open(url: &str) -> Result<Arc<dyn Queue>> {
         return Ok(Arc::new(sqlite::Sqlite::open(Path::new(path))?));
     }
     if url.starts_with("nats://") || url.starts_with("tls://") {
-        return Err(Error::new(Kind::Unavailable, "not built yet"));
+        return Ok(Arc::new(nats::Nats::open(url)?));
     }
     let message = "a queue is sqlite:///path/queue.db or nats://host:port";
     Err(Error::new(Kind::Usage, message))
