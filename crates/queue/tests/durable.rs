@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,6 +14,11 @@ use support::{Place, Server, job, until};
 
 const LONG: Duration = Duration::from_secs(60);
 
+/// In one write, so that it is found in a trace.
+fn say(words: &str) {
+    std::io::stderr().write_all(words.as_bytes()).unwrap();
+}
+
 /// Not a test of its own: the process that is traced.
 #[test]
 fn child_that_enqueues() {
@@ -20,9 +26,9 @@ fn child_that_enqueues() {
     let queue = reprise_queue::open(&url).unwrap();
     for number in 0..3 {
         let new = job(Lane::Batch, &format!("job {number}"));
-        eprintln!("begins {number}");
+        say(&format!("begins {number}\n"));
         queue.enqueue(&new).unwrap();
-        eprintln!("answered {number}");
+        say(&format!("answered {number}\n"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a queue promises, held against both engines.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // Tests fail by panicking.
 
+#[allow(dead_code)] // Some of it only `durable.rs` needs.
 mod support;
 
 use std::collections::{HashMap, HashSet};
