@@ -304,25 +304,22 @@ impl Queue for Sqlite {
     }
 
     fn counts(&self) -> Result<Counts> {
-        let mut counts = Counts::default();
-        let now = now();
+        let (mut counts, now) = (Counts::default(), now());
         let connection = self.connection();
-        for state in State::ALL {
-            for lane in Lane::ALL {
-                let sql = "SELECT count(*), coalesce(min(enqueued_at), 0) FROM jobs \
-                           WHERE state = ? AND lane = ?";
-                let (count, oldest): (i64, i64) = connection
-                    .prepare_cached(sql)
-                    .and_then(|mut query| {
-                        query.query_row([state.as_str(), lane.as_str()], |row| {
-                            Ok((row.get(0)?, row.get(1)?))
-                        })
-                    })
-                    .map_err(|error| self.failed(error))?;
-                if count > 0 {
-                    let oldest = WallTime::from_micros(oldest);
-                    counts.add(lane, state, count.unsigned_abs(), oldest, now);
-                }
+        // One statement, so that a job that moves is counted once.
+        let sql = "SELECT state, lane, count(*), min(enqueued_at) FROM jobs GROUP BY state, lane";
+        let rows = || -> rusqlite::Result<Vec<(String, String, i64, i64)>> {
+            let mut query = connection.prepare_cached(sql)?;
+            query
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+                .collect()
+        };
+        for (state, lane, count, oldest) in rows().map_err(|error| self.failed(error))? {
+            let state = State::ALL.into_iter().find(|known| known.as_str() == state);
+            let lane = Lane::ALL.into_iter().find(|known| known.as_str() == lane);
+            if let (Some(state), Some(lane)) = (state, lane) {
+                let oldest = WallTime::from_micros(oldest);
+                counts.add(lane, state, count.unsigned_abs(), oldest, now);
             }
         }
         Ok(counts)

@@ -7,6 +7,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ promises!(
     leases_of_a_killed_process_go_to_others,
     tenants_are_apart_and_jobs_are_listed,
     what_is_done_is_swept,
+    a_job_that_moves_is_counted_once,
     everything_is_there_when_opened_again,
 );
 
@@ -295,6 +297,16 @@ fn a_parent_takes_its_own_children(place: &Place) {
     assert!(queue.finish(&leased.token, json!(1)).unwrap());
     assert!(queue.lease("other", &Lane::ALL, LONG).unwrap().is_none());
     assert!(queue.lease_job(&ids[1], "parent", LONG).unwrap().is_none());
+    // Of sixteen that want the same job at the same time one gets it.
+    for round in 0..10 {
+        let id = put(&format!("race {round}"));
+        let won: usize = std::thread::scope(|scope| {
+            let take = || queue.lease_job(&id, "racer", LONG).unwrap().is_some();
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+        });
+        assert_eq!(won, 1, "{round}");
+    }
 }
 
 /// Not a test of its own: the process that `leases_of_a_killed_process_go_to_others` kills.
@@ -380,6 +392,33 @@ fn what_is_done_is_swept(place: &Place) {
     assert!(queue.job(&leased.job.id).unwrap().is_none());
     assert!(put("done").is_new && !put("waits").is_new);
     assert!(queue.job(&leased.job.id).unwrap().is_some());
+}
+
+fn a_job_that_moves_is_counted_once(place: &Place) {
+    const JOBS: u64 = 300;
+    let queue = place.open();
+    for number in 0..JOBS {
+        queue.enqueue(&job(Lane::Batch, &format!("job {number}"))).unwrap();
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let other = place.open();
+            while !stop.load(Ordering::Relaxed) {
+                let leased = take(&*other, "w", LONG);
+                assert!(other.release(&leased.token, Duration::ZERO).unwrap());
+            }
+        });
+        for _ in 0..30 {
+            let (counts, listed) =
+                (queue.counts().unwrap(), queue.jobs(&Filter::default()).unwrap());
+            if (counts.open(), listed.len() as u64) != (JOBS, JOBS) {
+                stop.store(true, Ordering::Relaxed);
+                panic!("{counts:?}, {} listed", listed.len());
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 fn everything_is_there_when_opened_again(place: &Place) {

@@ -16,6 +16,7 @@ use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::{Acker, PublishMessage};
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::jetstream::{AckKind, Context};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use reprise_model::{Error, Kind, Result, WallTime};
 use serde_json::Value;
@@ -242,50 +243,50 @@ impl Engine {
         }
     }
 
-    /// Goes through all records, or those of one tenant; `each` gets headers, and payloads unless
-    /// `headers_only`.
+    /// All records, or those of one tenant, each once and as it was last seen; with the bytes of those
+    /// that `with_bytes` picks.
     async fn scan(
         &self,
         tenant: Option<&str>,
-        headers_only: bool,
-        mut each: impl FnMut(Line, &[u8]) -> Result<()>,
-    ) -> Result<()> {
+        with_bytes: Option<&(dyn Fn(&Line) -> bool + Sync)>,
+    ) -> Result<Vec<(Line, Bytes)>> {
         let below = tenant.map_or_else(String::new, |tenant| format!("{}.", as_part(tenant)));
         let config = pull::Config {
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::None,
             filter_subject: format!("$KV.{}-jobs.{below}>", self.prefix),
-            headers_only,
+            headers_only: with_bytes.is_none(),
             inactive_threshold: Duration::from_secs(30),
             memory_storage: true,
             num_replicas: 1,
             ..pull::Config::default()
         };
         let consumer = self.records.create_consumer(config).await.map_err(no_answer)?;
-        let mut left = consumer.cached_info().num_pending;
-        while left > 0 {
+        // A record that is written meanwhile comes again, behind all others.
+        let mut found = HashMap::new();
+        loop {
             let fetched = consumer.fetch().max_messages(READ_AT_ONCE).messages().await;
             let mut fetched = fetched.map_err(no_answer)?;
-            let before = left;
+            let mut count = 0;
             while let Some(message) = fetched.next().await {
+                count += 1;
                 let message = message.map_err(told_no)?;
-                let info = message.info().map_err(told_no)?;
-                left = info.pending;
+                let sequence = message.info().map_err(told_no)?.stream_sequence;
                 let headers = message.headers.clone().unwrap_or_default();
                 // A record without our headers is not ours.
-                let Some(line) = line(&message.subject, info.stream_sequence, &headers) else {
-                    continue;
-                };
-                each(line, &message.payload)?;
+                if let Some(line) = line(&message.subject, sequence, &headers) {
+                    let kept = with_bytes.is_some_and(|picks| picks(&line));
+                    let bytes = if kept { message.payload.clone() } else { Bytes::new() };
+                    found.insert(line.subject.clone(), (line, bytes));
+                }
             }
-            if left == before {
-                // What was counted at first was replaced or removed meanwhile.
+            if count < READ_AT_ONCE {
                 break;
             }
         }
         // It would go by itself after a while.
         let _ = self.records.delete_consumer(&consumer.cached_info().name).await;
-        Ok(())
+        Ok(found.into_values().collect())
     }
 
     /// Puts messages in again where a lane has fewer than it has open jobs: a process may have died
@@ -297,19 +298,15 @@ impl Engine {
                 continue;
             }
             let before = now().micros() - OVERDUE.as_micros() as i64;
-            let mut overdue = Vec::new();
-            self.scan(None, false, |line, payload| {
-                if line.lane == lane && !line.state.is_final() {
-                    let job = parsed(payload)?;
-                    if job.due().is_some_and(|due| due.micros() < before) {
-                        overdue.push(job.id);
-                    }
+            let is_open = |line: &Line| line.lane == lane && !line.state.is_final();
+            for (line, bytes) in self.scan(None, Some(&is_open)).await? {
+                if !is_open(&line) {
+                    continue;
                 }
-                Ok(())
-            })
-            .await?;
-            for id in overdue {
-                self.wake(lane, &id).await?;
+                let job = parsed(&bytes)?;
+                if job.due().is_some_and(|due| due.micros() < before) {
+                    self.wake(lane, &job.id).await?;
+                }
             }
         }
         Ok(())
@@ -401,16 +398,11 @@ impl Queue for Nats {
         if let Some(tenant) = &filter.tenant {
             check_name("tenant", tenant)?;
         }
-        let mut jobs = Vec::new();
-        self.run(self.engine.scan(filter.tenant.as_deref(), false, |line, payload| {
-            if filter.state.is_none_or(|state| state == line.state) {
-                jobs.push(parsed(payload)?);
-            }
-            Ok(())
-        }))?;
+        let picked = |line: &Line| filter.state.is_none_or(|state| state == line.state);
+        let found = self.run(self.engine.scan(filter.tenant.as_deref(), Some(&picked)))?;
+        let found = found.into_iter().filter(|(line, _)| picked(line));
+        let mut jobs: Vec<Job> = found.map(|(_, bytes)| parsed(&bytes)).collect::<Result<_>>()?;
         jobs.sort_by(|a, b| (a.enqueued_at, &a.id).cmp(&(b.enqueued_at, &b.id)));
-        // A record that was written while they were read may have come twice.
-        jobs.dedup_by(|later, first| later.id == first.id);
         if filter.limit > 0 {
             jobs.truncate(filter.limit);
         }
@@ -443,10 +435,9 @@ impl Queue for Nats {
 
     fn counts(&self) -> Result<Counts> {
         let (mut counts, now) = (Counts::default(), now());
-        self.run(self.engine.scan(None, true, |line, _| {
+        for (line, _) in self.run(self.engine.scan(None, None))? {
             counts.add(line.lane, line.state, 1, line.enqueued_at, now);
-            Ok(())
-        }))?;
+        }
         Ok(counts)
     }
 
@@ -455,16 +446,14 @@ impl Queue for Nats {
         let before = now().micros().saturating_sub(age);
         self.run(async {
             let (mut old, mut open) = (Vec::new(), [0, 0]);
-            let look = |line: Line, _: &[u8]| {
+            for (line, _) in self.engine.scan(None, None).await? {
                 let swept = matches!(line.state, State::Done | State::Cancelled);
                 if swept && line.changed_at.micros() <= before {
                     old.push((line.subject, line.sequence));
                 } else if !line.state.is_final() {
                     open[line.lane as usize] += 1;
                 }
-                Ok(())
-            };
-            self.engine.scan(None, true, look).await?;
+            }
             let mut count = 0;
             for (subject, sequence) in old {
                 // Up to this version: one that was written meanwhile stays.
