@@ -6,14 +6,14 @@ DEMO := demo
 
 # What a fresh Debian 12 lacks: a C compiler and libclang (bindings), the libraries of FFmpeg, OpenCV
 # and Tesseract (with the languages of the phrase lists), and for
-# the made LIVE and the tests the ffmpeg command, a speech synthesiser, a font and a browser.
+# the made LIVE and the tests the ffmpeg command, a speech synthesiser, a font, a browser, a NATS
+# server and a tracer of system calls.
 PACKAGES := build-essential cmake pkg-config clang libclang-dev \
 	libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev \
 	libopencv-dev opencv-data libtesseract-dev \
 	tesseract-ocr tesseract-ocr-eng tesseract-ocr-ind tesseract-ocr-vie tesseract-ocr-tha \
-	ffmpeg espeak-ng fonts-dejavu-core chromium \
-	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav \
-	python3-venv
+	ffmpeg espeak-ng fonts-dejavu-core chromium nats-server strace python3-venv \
+	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
 # An S3 server that keeps conditional writes, for the tests alone.
 MOTO := $(TARGET)/moto/5.2.1
 

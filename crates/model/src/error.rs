@@ -21,6 +21,8 @@ pub enum Kind {
     Unsupported,
     /// The input is larger or slower than a limit allows: raise the limit or cut the input. 65.
     Limit,
+    /// Something else stands under this name already: take another name. 65.
+    Conflict,
     /// A file or a field that is needed is not there: provide it. 66.
     Missing,
     /// A service or a library that is needed is not there: install or start it. 69.
@@ -38,7 +40,7 @@ impl Kind {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Usage => 64,
-            Self::Malformed | Self::Unsupported | Self::Limit => 65,
+            Self::Malformed | Self::Unsupported | Self::Limit | Self::Conflict => 65,
             Self::Missing => 66,
             Self::Unavailable => 69,
             Self::Bug => 70,
@@ -174,6 +176,7 @@ impl From<Error> for std::io::Error {
             Kind::Malformed => std::io::ErrorKind::InvalidData,
             Kind::Unsupported => std::io::ErrorKind::Unsupported,
             Kind::Missing => std::io::ErrorKind::NotFound,
+            Kind::Conflict => std::io::ErrorKind::AlreadyExists,
             Kind::Limit | Kind::Unavailable | Kind::Bug | Kind::Io | Kind::TryAgain => {
                 std::io::ErrorKind::Other
             }
