@@ -34,6 +34,10 @@ use crate::{Queue, conflict, now};
 const WRITES_MAX: u32 = 64;
 /// Messages of jobs that cannot be leased now that one call puts off before it gives up.
 const PUT_OFF_MAX: u32 = 64;
+/// How long a call for a message waits for any answer at all.
+const ANSWER: Duration = Duration::from_secs(1);
+/// How long a listing waits for its next record.
+const REQUEST: Duration = Duration::from_secs(5);
 /// Shortest time that a message is put off.
 const PUT_OFF: Duration = Duration::from_millis(5);
 /// Records that are asked for at once when all are read.
@@ -176,7 +180,9 @@ impl Engine {
         for _ in 0..PUT_OFF_MAX {
             let fetched = consumer.fetch().max_messages(1).messages().await;
             let mut fetched = fetched.map_err(no_answer)?;
-            let Some(message) = fetched.next().await else { return Ok(None) };
+            // A server was seen to leave such a request unanswered; what it sends later comes again.
+            let next = tokio::time::timeout(ANSWER, fetched.next()).await;
+            let Ok(Some(message)) = next else { return Ok(None) };
             let (message, acker) = message.map_err(told_no)?.split();
             let id = std::str::from_utf8(&message.payload).unwrap_or_default().to_owned();
             if parts_of(&id).is_err() {
@@ -268,7 +274,9 @@ impl Engine {
             let fetched = consumer.fetch().max_messages(READ_AT_ONCE).messages().await;
             let mut fetched = fetched.map_err(no_answer)?;
             let mut count = 0;
-            while let Some(message) = fetched.next().await {
+            while let Some(message) =
+                tokio::time::timeout(REQUEST, fetched.next()).await.map_err(no_answer)?
+            {
                 count += 1;
                 let message = message.map_err(told_no)?;
                 let sequence = message.info().map_err(told_no)?.stream_sequence;

@@ -1,6 +1,6 @@
 //! Places for queues: a file in a folder of its own, a NATS server on a port of its own.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Place {
 
     pub fn nats() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(free_port(), folder.path());
+        let server = Server::start(0, folder.path());
         let url = format!("nats://127.0.0.1:{}?unsynced=accept", server.port);
         Self { url, server: Some(server), folder }
     }
@@ -43,16 +43,28 @@ pub struct Server {
 }
 
 impl Server {
+    /// Port 0 is one that the server finds itself.
     pub fn start(port: u16, folder: &Path) -> Self {
+        let asked = if port == 0 { "-1".to_owned() } else { port.to_string() };
         let child = Command::new("nats-server")
-            .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
+            .args(["-js", "-a", "127.0.0.1", "-p", &asked, "-sd"])
+            .arg(folder)
+            .arg("--ports_file_dir")
             .arg(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("nats-server is needed (`make setup`): {error}"));
-        let server = Self { port, child };
-        until("the server listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let told = folder.join(format!("nats-server_{}.ports", child.id()));
+        let mut server = Self { port, child };
+        until("the server says its port", || {
+            let text = std::fs::read_to_string(&told).unwrap_or_default();
+            let digits = text.rsplit(':').next().unwrap_or_default();
+            let digits = digits.split('"').next().unwrap_or_default();
+            server.port = digits.parse().unwrap_or(0);
+            server.port != 0
+        });
+        until("the server listens", || TcpStream::connect(("127.0.0.1", server.port)).is_ok());
         server
     }
 
@@ -68,10 +80,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits for at most 20 s.
