@@ -137,15 +137,12 @@ impl Tracker {
         before: &Mat,
     ) -> Result<bool> {
         let Some(last) = track.places.last() else { return Ok(false) };
-        let reference = &self.finder.references().all[track.claim.reference];
         let start =
             flowed(self.finder.as_ref(), track.claim.reference, &last.homography, scene, before)?
                 .unwrap_or(last.homography);
-        let Some(place) = placed(self.finder.as_ref(), track.claim.reference, time, scene, &start)?
-        else {
-            return Ok(false);
-        };
-        let middle = reference.middle();
+        let found = placed(self.finder.as_mut(), &mut track.claim, time, scene, &start)?;
+        let Some(place) = found else { return Ok(false) };
+        let middle = self.finder.references().all[track.claim.reference].middle();
         let (from, to) = (last.homography.map(middle), place.homography.map(middle));
         track.moved = (from[0] - to[0]).hypot(from[1] - to[1]);
         track.looked = time;
@@ -165,13 +162,13 @@ impl Tracker {
             return Ok(());
         }
         let mask = self.outside_tracks(scene)?;
-        for (candidate, claim) in self.finder.find(scene, &mask)? {
+        for (candidate, mut claim) in self.finder.find(scene, &mask)? {
             if self.open.len() >= TRACKS_MAX || self.is_followed(&candidate) {
                 continue;
             }
             let place =
                 Place { time, homography: candidate.homography, agreement: candidate.agreement };
-            let places = self.back(&claim, &place, scene)?;
+            let places = self.back(&mut claim, &place, scene)?;
             self.open.push(Track { claim, places, voted: time, looked: time, moved: 1e9 });
         }
         Ok(())
@@ -209,24 +206,22 @@ impl Tracker {
     }
 
     /// Follows a product that was just found back through the recent pictures.
-    fn back(&self, claim: &Claim, found: &Place, scene: &Scene<'_>) -> Result<Vec<Place>> {
+    fn back(&mut self, claim: &mut Claim, found: &Place, scene: &Scene<'_>) -> Result<Vec<Place>> {
+        let Self { finder, recent, .. } = self;
         let mut places = vec![found.clone()];
         let Some(to_full) = scene.to_small.inverse() else { return Ok(places) };
         let mut after = scene.small.clone();
         let mut homography = scene.to_small.after(&found.homography);
-        for (time, small) in self.recent.iter().rev() {
+        for (time, small) in recent.iter().rev() {
             if small.size()? != after.size()? {
                 break;
             }
             let small_scene = Scene::of_small(small)?;
             let start =
-                flowed(self.finder.as_ref(), claim.reference, &homography, &small_scene, &after)?
+                flowed(finder.as_ref(), claim.reference, &homography, &small_scene, &after)?
                     .unwrap_or(homography);
-            let Some(place) =
-                placed(self.finder.as_ref(), claim.reference, *time, &small_scene, &start)?
-            else {
-                break;
-            };
+            let found = placed(finder.as_mut(), claim, *time, &small_scene, &start)?;
+            let Some(place) = found else { break };
             homography = place.homography;
             places.push(Place { homography: to_full.after(&homography), ..place });
             after = small.clone();
@@ -295,13 +290,17 @@ fn flowed(
 
 /// A reference laid over a picture near `start`; `None` where it is not there.
 fn placed(
-    finder: &dyn FindProducts,
-    index: usize,
+    finder: &mut dyn FindProducts,
+    claim: &mut Claim,
     time: MediaTime,
     scene: &Scene<'_>,
     start: &Homography,
 ) -> Result<Option<Place>> {
-    let reference = &finder.references().all[index];
+    if claim.similar.is_some() {
+        let found = finder.again(claim, scene, start)?;
+        return Ok(found.map(|(homography, agreement)| Place { time, homography, agreement }));
+    }
+    let reference = &finder.references().all[claim.reference];
     let Some(fit) = aligned(reference, scene, start, 1)? else { return Ok(None) };
     if (fit.agreeing as f64) < AGREEING_MIN * fit.tried as f64
         || !plausible(reference, &fit.homography, scene.size)
