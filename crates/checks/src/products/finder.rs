@@ -33,7 +33,7 @@ pub(super) struct Similar {
     /// Of all looks.
     pub(super) sum: f64,
     pub(super) looks: f64,
-    /// The products next alike: for each the sum of how much nearer this is, -1 to 1 a look.
+    /// The products next alike when it was found: for each how much nearer this is, -1 to 1.
     pub(super) sides: Vec<(usize, f64)>,
     /// What of that decides.
     pub(super) margin: f64,
@@ -44,8 +44,7 @@ pub(super) struct Similar {
 impl Similar {
     /// The product that it is least told from, and how much nearer this is.
     fn closest(&self) -> Option<(usize, f64)> {
-        let sides = self.sides.iter().map(|(product, sum)| (*product, sum / self.looks.max(1.0)));
-        sides.min_by(|a, b| a.1.total_cmp(&b.1))
+        self.sides.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))
     }
 }
 
@@ -107,9 +106,6 @@ impl Claim {
 
     /// Whether a rival is seen rather than this.
     pub(super) fn overturned(&self) -> bool {
-        if let Some(similar) = &self.similar {
-            return similar.closest().is_some_and(|(_, side)| side < -similar.margin);
-        }
         self.rivals.iter().any(|rival| rival.side() < 0.0 && rival.clear(0.25))
     }
 }

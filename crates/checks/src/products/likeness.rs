@@ -13,11 +13,11 @@ use super::screen::{Sought, Sums, middle, screened, shared, spread_over};
 use super::views::Views;
 
 /// Places a search looks at because they may be a product, and to know what else is in the picture.
-const SCREENED_MAX: usize = 32;
-const BACKGROUND: usize = 24;
-/// Places that are bettered in a search, and the steps by which, as parts of their size.
-const BETTERED_MAX: usize = 3;
-const STEPS: [f64; 3] = [0.1, 0.06, 0.03];
+const SCREENED_MAX: usize = 24;
+const BACKGROUND: usize = 18;
+/// Places that are bettered in a search, and by how much at most, as part of their size.
+const BETTERED_MAX: usize = 2;
+const STEP: f64 = 0.05;
 /// A place is bettered where its similarity falls short of the bar by no more.
 const SHORT_MAX: f64 = 0.2;
 /// The bar lies so far below the least alike of a product's own disturbed views, within bounds. All
@@ -27,6 +27,9 @@ const BAR: [f64; 2] = [0.5, 0.85];
 /// By how many spreads of the picture's other places a product must stand out: with two dozen of
 /// them, chance gives two (an estimate as well).
 const OUTSTANDING_MIN: f64 = 3.0;
+/// Lowe's ratio test (2004) on places: the next place that is like a product must be so much farther
+/// from it, in 1 - similarity. So of two that show the same product the picture claims neither.
+const RATIO_MAX: f64 = 0.5;
 /// Share of the way from the one product's reference to the other's by which a place must be nearer
 /// to the one, and the least difference of similarity that is no noise.
 const MARGIN: f64 = 0.25;
@@ -38,9 +41,9 @@ const FALLEN: f64 = 0.05;
 /// background however it points.
 const FAINT: f64 = 0.5;
 
-/// Finds by embeddings. A search runs the network on at most 137 places (32 that may be a product,
-/// 24 of the background, 3 bettered in 3 rounds of 9), on none where nothing is roughly alike; a product
-/// that is followed on 1, or 19 where it changed.
+/// Finds by embeddings. A search runs the network on at most 62 places (24 that may be a product,
+/// 18 of the background, 2 bettered on 10), on none where nothing is roughly alike; a product that is
+/// followed on 1, or 11 where it changed.
 pub(super) struct Likeness {
     embedder: Embedder,
     /// One for each reference of [`References`].
@@ -162,22 +165,20 @@ impl Likeness {
         }
         starts.sort_by(|a, b| b.0.total_cmp(&a.0));
         self.background = Some(background);
-        let mut claimed: Vec<(Area, Candidate, Claim)> = Vec::new();
+        let mut all: Vec<(Area, Embedding)> = places.into_iter().zip(found).collect();
         let mut tried: Vec<Area> = Vec::new();
         for (_, reference, start) in starts {
-            if tried.len() == BETTERED_MAX {
-                break;
+            if tried.len() < BETTERED_MAX && tried.iter().all(|other| apart(*other, start)) {
+                tried.push(start);
+                all.extend(self.bettered(scene, reference, start)?);
             }
-            if tried.iter().any(|other| shared(*other, start) > 0.25) {
-                continue;
-            }
-            tried.push(start);
-            let Some((area, embedding)) = self.bettered(scene, reference, start, &STEPS)? else {
-                continue;
-            };
-            if claimed.iter().all(|(other, ..)| shared(*other, area) <= 0.25)
-                && let Some((candidate, claim)) = self.claim(references, area, &embedding)
-            {
+        }
+        let mut claims: Vec<(f64, Area, Candidate, Claim)> =
+            tried.iter().filter_map(|place| self.claim(references, *place, &all)).collect();
+        claims.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut claimed: Vec<(Area, Candidate, Claim)> = Vec::new();
+        for (_, area, candidate, claim) in claims {
+            if claimed.iter().all(|(other, ..)| apart(*other, area)) {
                 claimed.push((area, candidate, claim));
             }
         }
@@ -207,7 +208,7 @@ impl Likeness {
         let mut alike = background.alike(index, &embedding);
         if alike < similar.best - FALLEN || alike < bar {
             // What is nearly as alike in its old place stays there: a place that jitters looks handled.
-            if let Some((nearer, seen)) = self.bettered(scene, index, area, &STEPS[..2])?
+            if let Some((nearer, seen)) = self.bettered(scene, index, area)?
                 && let Some(background) = &self.background
                 && background.alike(index, &seen) > alike + 0.01
             {
@@ -216,18 +217,14 @@ impl Likeness {
             }
             similar.best = alike;
         }
-        if alike < bar - LOST_BELOW {
+        let Some(background) = &self.background else { return Ok(None) };
+        let other = |look: &Look| look.product != claim.product;
+        let rival = background.best(&self.looks, &embedding, &other).map_or(-1.0, |best| best.1);
+        if alike < bar - LOST_BELOW || alike < rival - DIFFERENCE_MIN {
             return Ok(None);
         }
-        let Some(background) = &self.background else { return Ok(None) };
         similar.sum += alike;
         similar.looks += 1.0;
-        for (product, sum) in &mut similar.sides {
-            *sum += background.side(&self.looks, index, *product, &embedding);
-        }
-        if claim.overturned() {
-            return Ok(None);
-        }
         Ok(Some((laid_on(reference.content, area), agreement(alike))))
     }
 
@@ -238,79 +235,84 @@ impl Likeness {
         scene: &Scene<'_>,
         reference: usize,
         start: Area,
-        steps: &[f64],
     ) -> Result<Option<(Area, Embedding)>> {
-        let mut best: Option<(f64, Area, Embedding)> = None;
-        let mut from = start;
-        for step in steps {
-            let offsets: Vec<[f64; 4]> = std::iter::once([0.0; 4])
-                .chain((0..4).flat_map(|axis| {
-                    [-step, *step].map(|by| {
-                        let mut offset = [0.0; 4];
-                        offset[axis] = by;
-                        offset
-                    })
-                }))
-                .collect();
-            let places: Vec<Area> =
-                offsets.iter().map(|offset| moved(from, *offset, scene.size)).collect();
-            let found = self.embedder.of_areas(&scene.full, &places)?;
-            let Some(background) = &self.background else { return Ok(None) };
-            let alike: Vec<f64> =
-                found.iter().map(|one| background.alike(reference, one)).collect();
-            for ((place, alike), embedding) in places.iter().zip(&alike).zip(found) {
-                if best.as_ref().is_none_or(|best| *alike > best.0) {
-                    best = Some((*alike, *place, embedding));
-                }
+        let mut places = vec![start];
+        for axis in 0..4 {
+            for by in [-STEP, STEP] {
+                let mut offset = [0.0; 4];
+                offset[axis] = by;
+                places.push(moved(start, offset, scene.size));
             }
-            let mut offset = [0.0; 4];
-            for (axis, by) in offset.iter_mut().enumerate() {
-                *by = peak(alike[1 + 2 * axis], alike[0], alike[2 + 2 * axis]) * step;
-            }
-            from = moved(from, offset, scene.size);
         }
-        // The last parabola's peak has not been looked at: it is, and taken where it is better.
-        let last = self.embedder.of_areas(&scene.full, &[from])?.pop();
+        let mut found = self.embedder.of_areas(&scene.full, &places)?;
         let Some(background) = &self.background else { return Ok(None) };
-        if let Some(embedding) = last {
-            let alike = background.alike(reference, &embedding);
-            if best.as_ref().is_none_or(|best| alike > best.0) {
-                best = Some((alike, from, embedding));
-            }
-        }
-        Ok(best.map(|(_, area, embedding)| (area, embedding)))
+        let alike: Vec<f64> = found.iter().map(|one| background.alike(reference, one)).collect();
+        let peaks = [0, 1, 2, 3]
+            .map(|axis| STEP * peak(alike[1 + 2 * axis], alike[0], alike[2 + 2 * axis]));
+        places.push(moved(start, peaks, scene.size));
+        found.extend(self.embedder.of_areas(&scene.full, &places[9..])?);
+        Ok(places.into_iter().zip(found).max_by(|a, b| {
+            background.alike(reference, &a.1).total_cmp(&background.alike(reference, &b.1))
+        }))
     }
 
-    /// The product that is in a place, if one is.
+    /// The product that is about `place`, if one is, and how much less alike than the next place it
+    /// is (0 to 1: a ratio of distances). `all` are the places of the picture that were looked at:
+    /// each product is taken where it fits best about there, or the one that was laid would win.
     fn claim(
         &self,
         references: &References,
-        area: Area,
-        embedding: &[f32],
-    ) -> Option<(Candidate, Claim)> {
+        place: Area,
+        all: &[(Area, Embedding)],
+    ) -> Option<(f64, Area, Candidate, Claim)> {
         let background = self.background.as_ref()?;
-        let (reference, alike) = background.best(&self.looks, embedding, &|_| true)?;
-        let look = &self.looks[reference];
-        let (usual, spread) = background.usual[reference];
-        let stands_out = alike >= usual + OUTSTANDING_MIN * spread;
-        if !look.sought || alike < background.bars[reference] || !stands_out {
-            return None;
-        }
-        let mut rivals: Vec<(usize, f64)> = Vec::new();
-        for other in &self.looks {
-            let known = rivals.iter().any(|(product, _)| *product == other.product);
-            if other.product != look.product && !known {
-                let of_product = |one: &Look| one.product == other.product;
-                let best = background.best(&self.looks, embedding, &of_product);
-                rivals.extend(best.map(|(_, alike)| (other.product, alike)));
+        let here = || all.iter().filter(|(other, _)| shared(*other, place) >= 0.4);
+        let best_here = |reference: usize| {
+            here()
+                .map(|(area, embedding)| (background.alike(reference, embedding), *area))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+        };
+        let mut products: Vec<(usize, f64, usize, Area)> = Vec::new();
+        for (reference, look) in self.looks.iter().enumerate() {
+            if look.views.is_empty() {
+                continue;
+            }
+            let (alike, area) = best_here(reference)?;
+            match products.iter_mut().find(|known| known.0 == look.product) {
+                Some(known) if known.1 < alike => *known = (look.product, alike, reference, area),
+                Some(_) => {}
+                None => products.push((look.product, alike, reference, area)),
             }
         }
-        rivals.sort_by(|a, b| b.1.total_cmp(&a.1));
+        products.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let (product, alike, reference, area) = *products.first()?;
+        let (usual, spread) = background.usual[reference];
+        let elsewhere = all
+            .iter()
+            .filter(|(other, _)| apart(*other, area))
+            .map(|(_, other)| background.alike(reference, other))
+            .fold(0.0, f64::max);
+        let ratio = (1.0 - alike) / (1.0 - elsewhere).max(1e-6);
+        if std::env::var("SHOW").is_ok() {
+            println!(
+                "   try {:?} ref {reference} alike {alike:.3} bar {:.3} usual {usual:.2} spread {spread:.2} ratio {ratio:.2}",
+                area.map(|v| v.round()),
+                background.bars[reference]
+            );
+        }
+        if !self.looks[reference].sought
+            || alike < background.bars[reference]
+            || alike < usual + OUTSTANDING_MIN * spread
+            || ratio > RATIO_MAX
+        {
+            return None;
+        }
+        let rivals = &products[1..];
         let sides = rivals
             .iter()
             .take(3)
-            .map(|(product, _)| {
-                (*product, background.side(&self.looks, reference, *product, embedding))
+            .map(|(rival, other, rival_reference, _)| {
+                (*rival, background.side(reference, alike, *rival_reference, *other))
             })
             .collect();
         let similar = Similar {
@@ -319,12 +321,12 @@ impl Likeness {
             looks: 1.0,
             sides,
             margin: MARGIN,
-            runner_up: rivals.first().copied(),
+            runner_up: rivals.first().map(|(rival, other, ..)| (*rival, *other)),
         };
         let homography = laid_on(references.all[reference].content, area);
         let candidate =
             Candidate { reference, homography, matches: 0, agreement: agreement(alike) };
-        Some((candidate, Claim::by_likeness(reference, look.product, similar)))
+        Some((ratio, area, candidate, Claim::by_likeness(reference, product, similar)))
     }
 }
 
@@ -385,22 +387,27 @@ impl Background {
             .max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// How much nearer a place is to a reference than to another product, as part of how far the two
-    /// are apart: 1 where it is the one, -1 where it is the other; 0 where the difference is noise.
-    fn side(&self, looks: &[Look], reference: usize, product: usize, embedding: &[f32]) -> f64 {
-        let of_product = |look: &Look| look.product == product;
-        let Some((other, alike)) = self.best(looks, embedding, &of_product) else { return 1.0 };
-        let difference = self.alike(reference, embedding) - alike;
-        let apart = self.centred[reference]
+    /// How much nearer what is seen is to the one reference than to the other, as part of how far the
+    /// two are apart: 1 where it is the one, -1 where it is the other; 0 where the difference is noise.
+    fn side(&self, one: usize, alike: f64, other: usize, other_alike: f64) -> f64 {
+        let apart = self.centred[one]
             .iter()
             .flat_map(|a| self.centred[other].iter().map(move |b| (a, b)))
             .map(|(a, b)| 1.0 - dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-9))
             .fold(2.0, f64::min);
+        let difference = alike - other_alike;
         if difference.abs() < DIFFERENCE_MIN {
             return 0.0;
         }
         (difference / apart.max(DIFFERENCE_MIN)).clamp(-1.0, 1.0)
     }
+}
+
+/// Whether two places are different things: neither holds the other's middle.
+fn apart(a: Area, b: Area) -> bool {
+    let holds =
+        |[x, y, w, h]: Area, [px, py]: [f64; 2]| px > x && py > y && px < x + w && py < y + h;
+    !holds(a, middle(b)) && !holds(b, middle(a))
 }
 
 fn minus(a: &[f32], b: &[f32]) -> Embedding {

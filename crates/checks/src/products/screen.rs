@@ -90,46 +90,94 @@ pub(super) struct Sought {
     pub(super) thumbnails: Vec<Thumbnail>,
 }
 
-/// Places worth a look, the likeliest first, at most `most`, that lie hardly over each other; only
-/// those whose middle `free` allows.
+impl Sought {
+    /// Correlation with a place, on the ground that suits best.
+    fn alike(&self, here: &Thumbnail) -> f32 {
+        self.thumbnails
+            .iter()
+            .map(|own| here.iter().zip(own).map(|(a, b)| a * b).sum::<f32>())
+            .fold(-1.0, f32::max)
+    }
+}
+
+/// Places worth a look, the likeliest first, at most `most`: each laid as well as blocks tell, those
+/// of one product hardly over each other; only those whose middle `free` allows.
 pub(super) fn screened(
     sums: &Sums,
     sought: &[Sought],
     free: &dyn Fn([f64; 2]) -> bool,
     most: usize,
 ) -> Vec<Area> {
-    let mut groups: Vec<(f64, Vec<&Thumbnail>)> = Vec::new();
-    for one in sought {
+    let mut kept: Vec<(f32, usize, Area)> = Vec::new();
+    let mut groups: Vec<(f64, Vec<usize>)> = Vec::new();
+    for (index, one) in sought.iter().enumerate() {
         let near = |aspect: f64| (aspect / one.aspect).ln().abs() < 0.12;
         match groups.iter_mut().find(|(aspect, _)| near(*aspect)) {
-            Some((_, all)) => all.extend(&one.thumbnails),
-            None => groups.push((one.aspect, one.thumbnails.iter().collect())),
+            Some((_, all)) => all.push(index),
+            None => groups.push((one.aspect, vec![index])),
         }
     }
-    let mut found: Vec<(f32, Area)> = Vec::new();
-    for (aspect, thumbnails) in &groups {
-        for area in places(sums, *aspect) {
+    for (aspect, members) in &groups {
+        let mut found: Vec<Vec<(f32, Area)>> = vec![Vec::new(); members.len()];
+        for area in places(sums, *aspect).filter(|area| free(middle(*area))) {
             let Some(here) = sums.thumbnail(area) else { continue };
-            let alike = thumbnails
-                .iter()
-                .map(|other| here.iter().zip(*other).map(|(a, b)| a * b).sum::<f32>())
-                .fold(-1.0, f32::max);
-            if f64::from(alike) >= ALIKE_MIN && free(middle(area)) {
-                found.push((alike, area));
+            for (member, found) in members.iter().zip(&mut found) {
+                let alike = sought[*member].alike(&here);
+                if f64::from(alike) >= ALIKE_MIN {
+                    found.push((alike, area));
+                }
+            }
+        }
+        for (member, mut found) in members.iter().zip(found) {
+            found.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let mut own: Vec<Area> = Vec::new();
+            for (alike, area) in found {
+                if own.len() == most {
+                    break;
+                }
+                if own.iter().all(|other| shared(area, *other) <= SHARED_MAX) {
+                    own.push(area);
+                    let (alike, area) = laid(sums, &sought[*member], alike, area);
+                    kept.push((alike, *member, area));
+                }
             }
         }
     }
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut kept: Vec<Area> = Vec::new();
-    for (_, area) in found {
-        if kept.len() == most {
-            break;
-        }
-        if kept.iter().all(|other| shared(area, *other) <= SHARED_MAX) {
-            kept.push(area);
+    kept.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut best: Vec<(usize, Area)> = Vec::new();
+    for (_, member, area) in kept {
+        let same = |other: &(usize, Area)| other.0 == member && shared(area, other.1) > 0.6;
+        if best.len() < most && !best.iter().any(same) {
+            best.push((member, area));
         }
     }
-    kept
+    best.into_iter().map(|(_, area)| area).collect()
+}
+
+/// A place moved and stretched, a side at a time, as long as its blocks grow more alike.
+fn laid(sums: &Sums, sought: &Sought, mut alike: f32, mut area: Area) -> (f32, Area) {
+    for step in [0.08, 0.04, 0.04, 0.02] {
+        for axis in 0..4 {
+            for by in [-step, step] {
+                let [x, y, w, h] = area;
+                let tried = match axis {
+                    0 => [x + by * w, y, w, h],
+                    1 => [x, y + by * h, w, h],
+                    2 => [x - by * w / 2.0, y, w * (1.0 + by), h],
+                    _ => [x, y - by * h / 2.0, w, h * (1.0 + by)],
+                };
+                let shape = tried[2] / tried[3] / sought.aspect;
+                let found = sums.thumbnail(tried).map(|here| sought.alike(&here));
+                if (0.75..1.35).contains(&shape)
+                    && let Some(found) = found
+                    && found > alike
+                {
+                    (alike, area) = (found, tried);
+                }
+            }
+        }
+    }
+    (alike, area)
 }
 
 /// Every place of a shape, an eighth of its side apart.

@@ -15,7 +15,7 @@ pub(super) struct Views {
     /// The product alone, on several grounds, the middle one first; one picture where it has no
     /// ground.
     pub(super) on_grounds: Vec<Mat>,
-    /// As it is cut out where its place is known to a tenth of its size, in less light and less
+    /// As it is cut out where its place is known to a thirtieth of its size, in less light and less
     /// sharp: still the same product.
     pub(super) disturbed: Vec<Mat>,
     /// Width by height.
@@ -55,10 +55,9 @@ impl Views {
         let (middle, last) = (&filled[0], &filled[filled.len() - 1]);
         let second = &filled[1 % filled.len()];
         let disturbed = vec![
-            cut(middle, 0.06, 0.04, 1.0)?,
-            cut(last, -0.06, -0.04, 1.1)?,
-            cut(second, 0.0, 0.03, 0.9)?,
-            dimmed(&cut(last, 0.04, 0.0, 1.0)?)?,
+            cut(middle, 0.03, 0.02, 1.0)?,
+            cut(second, 0.0, -0.02, 1.04)?,
+            dimmed(&cut(last, 0.02, 0.0, 0.97)?)?,
         ];
         Ok(Some(Self { on_grounds, disturbed, aspect: f64::from(width) / f64::from(height) }))
     }
