@@ -22,14 +22,14 @@ const STEP: f64 = 0.05;
 const SHORT_MAX: f64 = 0.2;
 /// The bar lies so far below the least alike of a product's own disturbed views, within bounds. All
 /// of these are estimates from drawn bottles and package photos under a plain thumbnail.
-const BELOW_OWN: f64 = 0.08;
-const BAR: [f64; 2] = [0.5, 0.85];
+const BELOW_OWN: f64 = 0.05;
+const BAR: [f64; 2] = [0.5, 0.88];
 /// By how many spreads of the picture's other places a product must stand out: with two dozen of
 /// them, chance gives two (an estimate as well).
-const OUTSTANDING_MIN: f64 = 3.0;
+const OUTSTANDING_MIN: f64 = 2.0;
 /// Lowe's ratio test (2004) on places: the next place that is like a product must be so much farther
 /// from it, in 1 - similarity. So of two that show the same product the picture claims neither.
-const RATIO_MAX: f64 = 0.5;
+const RATIO_MAX: f64 = 0.4;
 /// Share of the way from the one product's reference to the other's by which a place must be nearer
 /// to the one, and the least difference of similarity that is no noise.
 const MARGIN: f64 = 0.25;
@@ -178,7 +178,7 @@ impl Likeness {
         claims.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut claimed: Vec<(Area, Candidate, Claim)> = Vec::new();
         for (_, area, candidate, claim) in claims {
-            if claimed.iter().all(|(other, ..)| apart(*other, area)) {
+            if claimed.iter().all(|(other, ..)| clear(*other, area)) {
                 claimed.push((area, candidate, claim));
             }
         }
@@ -266,7 +266,7 @@ impl Likeness {
         all: &[(Area, Embedding)],
     ) -> Option<(f64, Area, Candidate, Claim)> {
         let background = self.background.as_ref()?;
-        let here = || all.iter().filter(|(other, _)| shared(*other, place) >= 0.4);
+        let here = || all.iter().filter(|(other, _)| shared(*other, place) >= 0.5);
         let best_here = |reference: usize| {
             here()
                 .map(|(area, embedding)| (background.alike(reference, embedding), *area))
@@ -293,13 +293,6 @@ impl Likeness {
             .map(|(_, other)| background.alike(reference, other))
             .fold(0.0, f64::max);
         let ratio = (1.0 - alike) / (1.0 - elsewhere).max(1e-6);
-        if std::env::var("SHOW").is_ok() {
-            println!(
-                "   try {:?} ref {reference} alike {alike:.3} bar {:.3} usual {usual:.2} spread {spread:.2} ratio {ratio:.2}",
-                area.map(|v| v.round()),
-                background.bars[reference]
-            );
-        }
         if !self.looks[reference].sought
             || alike < background.bars[reference]
             || alike < usual + OUTSTANDING_MIN * spread
@@ -408,6 +401,12 @@ fn apart(a: Area, b: Area) -> bool {
     let holds =
         |[x, y, w, h]: Area, [px, py]: [f64; 2]| px > x && py > y && px < x + w && py < y + h;
     !holds(a, middle(b)) && !holds(b, middle(a))
+}
+
+/// Whether two places hardly touch: a part of a product may look like another one.
+fn clear(a: Area, b: Area) -> bool {
+    let over = |k: usize| ((a[k] + a[k + 2]).min(b[k] + b[k + 2]) - a[k].max(b[k])).max(0.0);
+    over(0) * over(1) <= 0.1 * (a[2] * a[3]).min(b[2] * b[3])
 }
 
 fn minus(a: &[f32], b: &[f32]) -> Embedding {

@@ -1,7 +1,7 @@
 //! Drawn products that have hardly any print, and rooms to hold them up in.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
-use reprise_checks::{GrayPicture, ProductReference};
+use reprise_checks::{GrayPicture, ProductReference, ProductSighting, find_products_with};
 
 /// A bottle or a box: what it is drawn from.
 #[derive(Clone, Copy, Debug)]
@@ -189,4 +189,94 @@ pub fn room(seed: u64, width: usize, height: usize) -> GrayPicture {
         })
         .collect();
     GrayPicture { width, height, pixels }
+}
+
+/// What became of products in rooms.
+#[derive(Debug, Default, PartialEq)]
+pub struct Score {
+    /// In their place, and named.
+    pub found: usize,
+    /// In their place, named or else another that is like it.
+    pub undecided: usize,
+    /// In their place, another name.
+    pub wrong: usize,
+    pub missed: usize,
+    /// Claims where nothing is.
+    pub stray: usize,
+    /// Mean shared area with the truth, of those found.
+    pub overlap: f64,
+}
+
+/// Left, top, right, bottom of a sighting.
+fn bounds(sighting: &ProductSighting) -> [f64; 4] {
+    let [[left, top], _, [right, bottom], _] = sighting.corners;
+    [left, top, right, bottom]
+}
+
+/// Shared part of the joint area of a sighting's reference picture and the true place of its bottle.
+fn shared(sighting: &ProductSighting, [x, y, w, h]: [f64; 4]) -> f64 {
+    let [left, top, right, bottom] = bounds(sighting);
+    // The bottle fills 420 of 500 pixels of height in the middle of its picture, below 40.
+    let unit = [(right - left) / 400.0, (bottom - top) / 500.0];
+    let wide = 420.0 * LIGHT.aspect;
+    let own = [
+        left + (400.0 - wide) / 2.0 * unit[0],
+        top + 40.0 * unit[1],
+        wide * unit[0],
+        420.0 * unit[1],
+    ];
+    let over = |k: usize, t: [f64; 4]| {
+        ((own[k] + own[k + 2]).min(t[k] + t[k + 2]) - own[k].max(t[k])).max(0.0)
+    };
+    let truth = [x, y, w, h];
+    let both = over(0, truth) * over(1, truth);
+    both / (own[2] * own[3] + w * h - both)
+}
+
+/// Shows products in rooms at several sizes and places, each alone; every third room is empty.
+pub fn shown(
+    products: &[Plain],
+    also: &[Plain],
+    rooms: std::ops::Range<u64>,
+    model: &[u8],
+) -> Score {
+    let references: Vec<ProductReference> =
+        products.iter().chain(also).map(Plain::reference).collect();
+    let mut score = Score::default();
+    for seed in rooms {
+        let mut chance = Chance(seed + 500);
+        let _: f64 = (0..3).map(|_| chance.next()).sum();
+        let mut scene = room(seed, 360, 640);
+        let truth = (seed % 3 != 2).then(|| {
+            let product = products[seed as usize % products.len()];
+            let height = chance.between(0.25, 0.6) * 640.0;
+            let width = height * product.aspect * chance.between(0.95, 1.05);
+            let place =
+                [chance.next() * (360.0 - width), chance.next() * (640.0 - height), width, height];
+            product.draw(&mut scene, place, chance.between(0.8, 1.1));
+            (product.id, place)
+        });
+        let found = find_products_with(&references, &scene, model).unwrap();
+        let mut seen = false;
+        for sighting in &found {
+            match truth {
+                Some((id, place)) if shared(sighting, place) > 0.4 => {
+                    seen = true;
+                    score.overlap += shared(sighting, place);
+                    match &sighting.undecided {
+                        Some(other) => {
+                            let either = sighting.product == id || other == id;
+                            *(if either { &mut score.undecided } else { &mut score.wrong }) += 1;
+                        }
+                        None if sighting.product == id => score.found += 1,
+                        None => score.wrong += 1,
+                    }
+                }
+                _ => score.stray += 1,
+            }
+        }
+        score.missed += usize::from(truth.is_some() && !seen);
+    }
+    score.overlap /= ((score.found + score.undecided + score.wrong) as f64).max(1.0);
+    score
 }
