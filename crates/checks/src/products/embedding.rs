@@ -50,7 +50,8 @@ impl Embedder {
         if found.length != single[1].len() || !(2..=LENGTH_MAX).contains(&found.length) {
             return Err(unfit("does not answer one vector of 2 to 8,192 numbers"));
         }
-        if dot(&single[0], &single[1]) > 0.99999 {
+        let nothing = single.iter().any(|one| dot(one, one) < 0.5);
+        if nothing || dot(&single[0], &single[1]) > 0.99999 {
             return Err(unfit("answers the same whatever it is shown"));
         }
         let together: Vec<Mat> = tried.iter().cycle().take(BATCH).cloned().collect();

@@ -131,6 +131,12 @@ pub(super) trait FindProducts: Send {
         Ok(None)
     }
 
+    /// Whether a product that is in view may be overlooked in one picture and found in the next one
+    /// searched.
+    fn may_overlook(&self) -> bool {
+        false
+    }
+
     /// What is searched for.
     fn references(&self) -> &References;
 }

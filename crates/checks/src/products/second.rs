@@ -63,6 +63,10 @@ impl<Local: BorrowMut<LocalFeatures> + Send> FindProducts for FeaturesThenLikene
         Ok(found.unwrap_or(None))
     }
 
+    fn may_overlook(&self) -> bool {
+        self.likeness.is_some()
+    }
+
     fn references(&self) -> &References {
         self.local.borrow().references()
     }
