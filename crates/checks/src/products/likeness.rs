@@ -13,8 +13,8 @@ use super::screen::{Sought, Sums, middle, screened, shared, spread_over};
 use super::views::Views;
 
 /// Places a search looks at because they may be a product, and to know what else is in the picture.
-const SCREENED_MAX: usize = 24;
-const BACKGROUND: usize = 18;
+const SCREENED_MAX: usize = 16;
+const BACKGROUND: usize = 14;
 /// Places that are bettered in a search, and by how much at most, as part of their size.
 const BETTERED_MAX: usize = 2;
 const STEP: f64 = 0.05;
@@ -32,8 +32,8 @@ const OUTSTANDING_MIN: f64 = 2.0;
 const RATIO_MAX: f64 = 0.4;
 /// Share of the way from the one product's reference to the other's by which a place must be nearer
 /// to the one, and the least difference of similarity that is no noise.
-const MARGIN: f64 = 0.25;
-const DIFFERENCE_MIN: f64 = 0.02;
+const MARGIN: f64 = 0.5;
+const DIFFERENCE_MIN: f64 = 0.03;
 /// A followed product is lost so far below the bar, and looked at anew where it falls so far.
 const LOST_BELOW: f64 = 0.08;
 const FALLEN: f64 = 0.05;
@@ -41,8 +41,8 @@ const FALLEN: f64 = 0.05;
 /// background however it points.
 const FAINT: f64 = 0.5;
 
-/// Finds by embeddings. A search runs the network on at most 62 places (24 that may be a product,
-/// 18 of the background, 2 bettered on 10), on none where nothing is roughly alike; a product that is
+/// Finds by embeddings. A search runs the network on at most 50 places (16 that may be a product,
+/// 14 of the background, 2 bettered on 10), on none where nothing is roughly alike; a product that is
 /// followed on 1, or 11 where it changed.
 pub(super) struct Likeness {
     embedder: Embedder,

@@ -10,9 +10,11 @@ const BLOCKS: usize = 8;
 /// Sides of places, as parts of the picture's shorter side: the root of their area. A product held
 /// up in a LIVE has 0.25 to 0.6 of it.
 const SIZES: [f64; 8] = [0.16, 0.2, 0.25, 0.32, 0.4, 0.5, 0.63, 0.79];
-/// Correlation of blocks below which a place is not worth a look. An estimate: a drawn bottle in
-/// clutter has 0.6 and more, and chance alone gives 0.5 somewhere in most pictures.
+/// Correlation of blocks below which a place is not worth a look, before and after it is laid as well
+/// as can be. Estimates: drawn bottles in clutter have 0.9 when laid, and chance alone gives 0.7
+/// somewhere in many pictures.
 const ALIKE_MIN: f64 = 0.45;
+const LAID_ALIKE_MIN: f32 = 0.7;
 /// Places that share more of their joint area are one.
 const SHARED_MAX: f64 = 0.45;
 
@@ -138,7 +140,9 @@ pub(super) fn screened(
                 if own.iter().all(|other| shared(area, *other) <= SHARED_MAX) {
                     own.push(area);
                     let (alike, area) = laid(sums, &sought[*member], alike, area);
-                    kept.push((alike, *member, area));
+                    if alike >= LAID_ALIKE_MIN {
+                        kept.push((alike, *member, area));
+                    }
                 }
             }
         }
