@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("a bottle and its sister", [LIGHT, SISTER], &[DARK][..]),
     ] {
         let start = cpu_s();
-        let score = shown(&products, also, 1000..1180, &model);
+        let score = shown(&products, also, 5000..5180, &model);
         writeln!(
             out,
             "{name}, 120 shown, 60 empty: {score:?}, {:.2} s each",

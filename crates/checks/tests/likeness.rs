@@ -67,7 +67,7 @@ fn a_sister_is_told_or_left_undecided() {
     let model = onnx::thumbnail(14, None);
     let score = shown(&[LIGHT, SISTER], &[DARK], 0..30, &model);
     assert_eq!((score.wrong, score.stray), (0, 0), "{score:?}");
-    assert!(score.found >= 5 && score.found + score.undecided >= 15, "{score:?}");
+    assert!(score.found >= 3 && score.found + score.undecided >= 15, "{score:?}");
 }
 
 #[test]

@@ -15,24 +15,27 @@ use super::views::Views;
 /// Places a search looks at because they may be a product, and to know what else is in the picture.
 const SCREENED_MAX: usize = 16;
 const BACKGROUND: usize = 14;
-/// Places that are bettered in a search, and by how much at most, as part of their size.
-const BETTERED_MAX: usize = 2;
+/// Places that are looked at closely in a search; how often one is bettered for a product, and by how
+/// much at most, as part of its size. A product that is nearly as alike gets its own try.
+const CLOSE_MAX: usize = 2;
+const BETTERED_MAX: usize = 3;
+const NEARLY: f64 = 0.15;
 const STEP: f64 = 0.05;
 /// A place is bettered where its similarity falls short of the bar by no more.
 const SHORT_MAX: f64 = 0.2;
 /// The bar lies so far below the least alike of a product's own disturbed views, within bounds. All
 /// of these are estimates from drawn bottles and package photos under a plain thumbnail.
-const BELOW_OWN: f64 = 0.05;
-const BAR: [f64; 2] = [0.5, 0.88];
+const BELOW_OWN: f64 = 0.02;
+const BAR: [f64; 2] = [0.5, 0.92];
 /// By how many spreads of the picture's other places a product must stand out: with two dozen of
 /// them, chance gives two (an estimate as well).
 const OUTSTANDING_MIN: f64 = 2.0;
 /// Lowe's ratio test (2004) on places: the next place that is like a product must be so much farther
 /// from it, in 1 - similarity. So of two that show the same product the picture claims neither.
-const RATIO_MAX: f64 = 0.4;
+const RATIO_MAX: f64 = 0.45;
 /// Share of the way from the one product's reference to the other's by which a place must be nearer
 /// to the one, and the least difference of similarity that is no noise.
-const MARGIN: f64 = 0.5;
+const MARGIN: f64 = 0.4;
 const DIFFERENCE_MIN: f64 = 0.03;
 /// A followed product is lost so far below the bar, and looked at anew where it falls so far.
 const LOST_BELOW: f64 = 0.08;
@@ -41,8 +44,8 @@ const FALLEN: f64 = 0.05;
 /// background however it points.
 const FAINT: f64 = 0.5;
 
-/// Finds by embeddings. A search runs the network on at most 50 places (16 that may be a product,
-/// 14 of the background, 2 bettered on 10), on none where nothing is roughly alike; a product that is
+/// Finds by embeddings. A search runs the network on at most 60 places (16 that may be a product,
+/// 14 of the background, 3 times 10 to lay a product better), on none where nothing is roughly alike; a product that is
 /// followed on 1, or 11 where it changed.
 pub(super) struct Likeness {
     embedder: Embedder,
@@ -167,10 +170,22 @@ impl Likeness {
         self.background = Some(background);
         let mut all: Vec<(Area, Embedding)> = places.into_iter().zip(found).collect();
         let mut tried: Vec<Area> = Vec::new();
+        let mut rounds = 0;
         for (_, reference, start) in starts {
-            if tried.len() < BETTERED_MAX && tried.iter().all(|other| apart(*other, start)) {
-                tried.push(start);
-                all.extend(self.bettered(scene, reference, start)?);
+            if tried.len() == CLOSE_MAX || !tried.iter().all(|other| apart(*other, start)) {
+                continue;
+            }
+            tried.push(start);
+            if rounds == BETTERED_MAX {
+                continue;
+            }
+            rounds += 1;
+            let Some(better) = self.bettered(scene, reference, start)? else { continue };
+            let rival = self.nearly(reference, &better.1);
+            all.push(better);
+            if let Some(rival) = rival.filter(|_| rounds < BETTERED_MAX) {
+                rounds += 1;
+                all.extend(self.bettered(scene, rival, start)?);
             }
         }
         let mut claims: Vec<(f64, Area, Candidate, Claim)> =
@@ -254,6 +269,15 @@ impl Likeness {
         Ok(places.into_iter().zip(found).max_by(|a, b| {
             background.alike(reference, &a.1).total_cmp(&background.alike(reference, &b.1))
         }))
+    }
+
+    /// The reference of another product that is nearly as alike.
+    fn nearly(&self, reference: usize, embedding: &[f32]) -> Option<usize> {
+        let background = self.background.as_ref()?;
+        let product = self.looks[reference].product;
+        let (other, alike) =
+            background.best(&self.looks, embedding, &|look| look.product != product)?;
+        (alike >= background.alike(reference, embedding) - NEARLY).then_some(other)
     }
 
     /// The product that is about `place`, if one is, and how much less alike than the next place it
@@ -381,13 +405,13 @@ impl Background {
     }
 
     /// How much nearer what is seen is to the one reference than to the other, as part of how far the
-    /// two are apart: 1 where it is the one, -1 where it is the other; 0 where the difference is noise.
+    /// two are apart (1 at most, which is nothing in common): 1 where it is the one, -1 where it is the other; 0 where the difference is noise.
     fn side(&self, one: usize, alike: f64, other: usize, other_alike: f64) -> f64 {
         let apart = self.centred[one]
             .iter()
             .flat_map(|a| self.centred[other].iter().map(move |b| (a, b)))
             .map(|(a, b)| 1.0 - dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-9))
-            .fold(2.0, f64::min);
+            .fold(1.0, f64::min);
         let difference = alike - other_alike;
         if difference.abs() < DIFFERENCE_MIN {
             return 0.0;

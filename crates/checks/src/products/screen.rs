@@ -207,7 +207,8 @@ pub(super) fn spread_over(sums: &Sums, sought: &[Sought], most: usize) -> Vec<Ar
         .map(|k| {
             let aspect = sought.get(k % sought.len().max(1)).map_or(1.0, |one| one.aspect);
             // Two sizes in turn.
-            let side = if (k + k / across) % 2 == 0 { 0.45 } else { 0.3 } * width.min(height);
+            let side =
+                if (k + k / across).is_multiple_of(2) { 0.45 } else { 0.3 } * width.min(height);
             let (w, h) = (side * aspect.sqrt(), side / aspect.sqrt());
             let fit = (width / w).min(height / h).min(1.0);
             let (w, h) = (w * fit, h * fit);

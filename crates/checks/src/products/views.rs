@@ -66,7 +66,10 @@ impl Views {
 /// Which pixels are a plain ground that reaches the border; `None` where there is none.
 fn ground_of(pixels: &[u8], width: usize, height: usize) -> Option<Vec<bool>> {
     let on_border = |k: &usize| {
-        k % width == 0 || k % width == width - 1 || k / width == 0 || k / width == height - 1
+        k.is_multiple_of(width)
+            || k % width == width - 1
+            || k / width == 0
+            || k / width == height - 1
     };
     let border: Vec<usize> = (0..width * height).filter(on_border).collect();
     let mut values: Vec<u8> = border.iter().map(|k| pixels[*k]).collect();
