@@ -91,7 +91,8 @@ impl Advice {
         let reader = TextReader::open().map(Arc::new);
         let mut hasher = blake3::Hasher::new();
         hasher.update(reader.as_ref().map_or("", |reader| reader.languages()).as_bytes());
-        let used: Vec<&ModelFile> = [whisper, silero, faces, products].into_iter().flatten().collect();
+        let used: Vec<&ModelFile> =
+            [whisper, silero, faces, products].into_iter().flatten().collect();
         for file in &used {
             hasher.update(file.name.as_bytes()).update(&file.length.to_le_bytes());
         }

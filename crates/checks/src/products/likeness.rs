@@ -24,7 +24,8 @@ const STEP: f64 = 0.05;
 /// A place is bettered where its similarity falls short of the bar by no more.
 const SHORT_MAX: f64 = 0.2;
 /// The bar lies so far below the least alike of a product's own disturbed views, within bounds. All
-/// of these are estimates from drawn bottles and package photos under a plain thumbnail.
+/// bars here are estimates, from bottles drawn into rooms and a thumbnail as the network: the example
+/// `likeness` measures them on other rooms and on any model.
 const BELOW_OWN: f64 = 0.02;
 const BAR: [f64; 2] = [0.5, 0.92];
 /// By how many spreads of the picture's other places a product must stand out: with two dozen of
@@ -46,7 +47,8 @@ const FAINT: f64 = 0.5;
 
 /// Finds by embeddings. A search runs the network on at most 60 places (16 that may be a product,
 /// 14 of the background, 3 times 10 to lay a product better), on none where nothing is roughly alike; a product that is
-/// followed on 1, or 11 where it changed.
+/// followed on 1, or 11 where it changed. Measured where nothing is shown: 0.9 s of CPU a minute of LIVE
+/// with a thumbnail, 14 s with a network of 0.2 thousand million multiplications.
 pub(super) struct Likeness {
     embedder: Embedder,
     /// One for each reference of [`References`].
