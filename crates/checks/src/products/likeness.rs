@@ -28,8 +28,8 @@ const SHORT_MAX: f64 = 0.2;
 /// `likeness` measures them on other rooms and on any model.
 const BELOW_OWN: f64 = 0.02;
 const BAR: [f64; 2] = [0.5, 0.92];
-/// By how many spreads of the picture's other places a product must stand out: with two dozen of
-/// them, chance gives two (an estimate as well).
+/// By how many spreads of the picture's other places a product must stand out: with 14 of
+/// them, chance alone gives nearly two. More cannot be asked: similarity ends at 1.
 const OUTSTANDING_MIN: f64 = 2.0;
 /// Lowe's ratio test (2004) on places: the next place that is like a product must be so much farther
 /// from it, in 1 - similarity. So of two that show the same product the picture claims neither.
@@ -46,9 +46,9 @@ const FALLEN: f64 = 0.05;
 const FAINT: f64 = 0.5;
 
 /// Finds by embeddings. A search runs the network on at most 60 places (16 that may be a product,
-/// 14 of the background, 3 times 10 to lay a product better), on none where nothing is roughly alike; a product that is
-/// followed on 1, or 11 where it changed. Measured where nothing is shown: 0.9 s of CPU a minute of LIVE
-/// with a thumbnail, 14 s with a network of 0.2 thousand million multiplications.
+/// 14 of the background, 3 times 10 to lay a product better), on none where nothing is roughly alike;
+/// a product that is followed on 1, or 11 where it changed. Measured where nothing is shown: 0.9 s of
+/// CPU a minute of LIVE with a thumbnail, 14 s with a network of 0.2 thousand million multiplications.
 pub(super) struct Likeness {
     embedder: Embedder,
     /// One for each reference of [`References`].
