@@ -210,7 +210,7 @@ fn pitch_row(
     let undecided = here.iter().filter(|s| s.undecided.is_some()).count();
     let others =
         seen.sightings().iter().filter(|s| whole.contains(s.time) && !s.may_be(product)).count();
-    let mut angles: Vec<f64> = here.iter().map(|s| s.angle_degrees).collect();
+    let mut angles: Vec<f64> = here.iter().filter_map(|s| s.angle_degrees).collect();
     angles.sort_by(f64::total_cmp);
     let middle = |values: &[f64]| values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
     let whole_share = here.iter().filter(|s| s.whole).count() as f64 / here.len().max(1) as f64;

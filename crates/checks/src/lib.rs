@@ -60,7 +60,10 @@ pub use policy::{
     PicturePolicy, Policy, ProductPolicy, SpeechPolicy, VideoPolicy, VisualPolicy,
 };
 pub use practices::{LiveFacts, Observed, Window, best_practices};
-pub use products::{ProductEvidence, ProductSighting, RunnerUp, SearchedProduct, find_products};
+pub use products::{
+    FoundBy, ProductEvidence, ProductSighting, RunnerUp, SearchedProduct, check_product_model,
+    find_products, find_products_by_likeness, find_products_with,
+};
 pub use sentences::Sentences;
 pub use sound::{ClippedBlock, SoundEvidence, Waveform};
 pub use speech::{Pause, SpeechToNoise};

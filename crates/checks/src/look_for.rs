@@ -23,6 +23,12 @@ pub struct LookFor {
     /// The text of a face cascade as OpenCV writes it, such as
     /// `lbpcascade_frontalface.xml` (the `improved` one wants faces of twice the size).
     pub face_cascade: String,
+    /// An embedding model as ONNX for products with hardly any local features (less than 40), such as a
+    /// plain bottle or cloth: one input of 3 planes of 224 by 224 (red, green, blue by the mean and
+    /// spread of ImageNet; all three are brightness here), one vector as output. Without it such
+    /// products stay unrecognised.
+    #[serde(with = "serde_bytes")]
+    pub product_model: Vec<u8>,
     /// Look for faults of pictures and sound alone; all else stays unknown.
     pub faults_only: bool,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use reprise_checks::said::{ListenFor, SaidKind, listen_for};
 use reprise_checks::{
     Adviser, GrayPicture, Listener, ListenerOptions, LookFor, NamedPicture, Origin, Phrases,
-    SaidRule, SoundEvidence, TextLine, TextReader, Transcript,
+    SaidRule, SoundEvidence, TextLine, TextReader, Transcript, check_product_model,
 };
 use reprise_model::session::Product;
 use reprise_model::{Error, Kind, Result, RuleId};
@@ -23,6 +23,7 @@ pub struct Advice {
     reader: Option<Arc<TextReader>>,
     face_model: Vec<u8>,
     face_cascade: String,
+    product_model: Vec<u8>,
     logos: Vec<NamedPicture>,
 }
 
@@ -31,16 +32,17 @@ const CASCADES: [&str; 2] = [
     "/usr/share/opencv4/lbpcascades/lbpcascade_frontalface.xml",
     "/usr/share/opencv4/haarcascades/haarcascade_frontalface_default.xml",
 ];
-/// Largest model of faces that is read, bytes.
-const FACE_MODEL_MAX: u64 = 64 << 20;
+/// Largest model of faces or products that is read, bytes.
+const PICTURE_MODEL_MAX: u64 = 64 << 20;
 
 impl Advice {
     /// Loads what lies in a folder of models: a Whisper model (the largest `ggml-*.bin`), a Silero
-    /// model of voice activity, a YuNet model of faces, and in its folder `logos` pictures of logos that
-    /// no clip may show. What is not there is done without.
+    /// model of voice activity, a YuNet model of faces, an embedding model of products (`*embedding*.onnx`, see
+    /// [`LookFor::product_model`]), and in its folder `logos` pictures of logos that no clip may show.
+    /// What is not there is done without.
     ///
     /// # Errors
-    /// `Malformed` where a model is damaged, `Io` where it cannot be read.
+    /// `Malformed` where a model is damaged or does not fit, `Limit` where one of products is too large, `Io` where it cannot be read.
     pub fn open(models: Option<&Path>) -> Result<Self> {
         let mut files = match models {
             Some(folder) if folder.is_dir() => model_files(folder)?,
@@ -53,6 +55,7 @@ impl Advice {
             name.contains("ggml-") && name.ends_with(".bin") && !name.contains("silero")
         });
         let faces = named(&|name| name.contains("yunet") && name.ends_with(".onnx"));
+        let products = named(&|name| name.contains("embedding") && name.ends_with(".onnx"));
         let listener = Listener::new(&ListenerOptions {
             whisper: whisper.map(|file| file.path.clone()),
             voice_activity: silero.map(|file| file.path.clone()),
@@ -62,8 +65,21 @@ impl Advice {
             std::fs::read(path).map_err(|error| Error::io(path.display().to_string(), error))
         };
         let face_model = match faces {
-            Some(file) if file.length <= FACE_MODEL_MAX => read(&file.path)?,
+            Some(file) if file.length <= PICTURE_MODEL_MAX => read(&file.path)?,
             _ => Vec::new(),
+        };
+        let product_model = match products {
+            Some(file) if file.length > PICTURE_MODEL_MAX => {
+                let words = format!("has more than {PICTURE_MODEL_MAX} bytes for a model");
+                return Err(Error::new(Kind::Limit, words).in_file(file.path.display().to_string()));
+            }
+            Some(file) => {
+                let bytes = read(&file.path)?;
+                check_product_model(&bytes)
+                    .map_err(|error| error.in_file(file.path.display().to_string()))?;
+                bytes
+            }
+            None => Vec::new(),
         };
         let cascade = CASCADES.iter().map(Path::new).find(|path| path.is_file());
         let face_cascade = match cascade {
@@ -75,11 +91,13 @@ impl Advice {
         let reader = TextReader::open().map(Arc::new);
         let mut hasher = blake3::Hasher::new();
         hasher.update(reader.as_ref().map_or("", |reader| reader.languages()).as_bytes());
-        let used: Vec<&ModelFile> = [whisper, silero, faces].into_iter().flatten().collect();
+        let used: Vec<&ModelFile> =
+            [whisper, silero, faces, products].into_iter().flatten().collect();
         for file in &used {
             hasher.update(file.name.as_bytes()).update(&file.length.to_le_bytes());
         }
-        hasher.update(face_cascade.as_bytes());
+        // Two trainings of one network are files of one length.
+        hasher.update(face_cascade.as_bytes()).update(&product_model);
         let logos = match models.map(|folder| folder.join("logos")) {
             Some(folder) if folder.is_dir() => logos(&folder)?,
             _ => Vec::new(),
@@ -93,6 +111,7 @@ impl Advice {
             reader,
             face_model,
             face_cascade,
+            product_model,
             logos,
         })
     }
@@ -107,6 +126,11 @@ impl Advice {
         !self.face_model.is_empty() || !self.face_cascade.is_empty()
     }
 
+    /// Whether products with hardly any local features can be searched for.
+    pub fn sees_plain_products(&self) -> bool {
+        !self.product_model.is_empty()
+    }
+
     /// The languages in which text in pictures can be read; `None` where it cannot.
     pub fn reads_text(&self) -> Option<&str> {
         self.reader.as_ref().map(|reader| reader.languages())
@@ -117,6 +141,7 @@ impl Advice {
         LookFor {
             face_model: self.face_model.clone(),
             face_cascade: self.face_cascade.clone(),
+            product_model: self.product_model.clone(),
             foreign: self.logos.clone(),
             ..look_for
         }

@@ -79,8 +79,11 @@ fn moves(seen: &[&ProductSighting], people: &PeopleEvidence) -> bool {
         let size = area(sighting).sqrt();
         sizes = (sizes.0.min(size), sizes.1.max(size));
         let angle = (upright(sighting) - upright(first) + 540.0).rem_euclid(360.0) - 180.0;
-        turned =
-            turned.max(angle.abs()).max((sighting.angle_degrees - first.angle_degrees).abs() - 5.0);
+        let tilted = match (sighting.angle_degrees, first.angle_degrees) {
+            (Some(now), Some(then)) => (now - then).abs() - 5.0,
+            _ => 0.0,
+        };
+        turned = turned.max(angle.abs()).max(tilted);
     }
     let path = reach.iter().map(|(low, high)| high - low).fold(0.0, f64::hypot);
     path >= MOVED_MIN * size || sizes.1 >= GROWN_MIN * sizes.0 || turned >= TURNED_MIN

@@ -11,7 +11,7 @@ const BRIDGED_S: f64 = 1.5;
 /// Time between sightings of a tracked product, seconds.
 pub(super) const STEP_S: f64 = 0.2;
 /// Local features of a picture below which not finding it says nothing.
-const FEATURES_MIN: usize = 40;
+pub(super) const FEATURES_MIN: usize = 40;
 
 /// What was found. Times are on the time line of whoever decoded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,16 +53,32 @@ pub struct ProductSighting {
     pub whole: bool,
     /// Between its face and the camera, degrees: 0 from the front. From foreshortening against the
     /// reference (affine tilt, Morel and Yu 2009), so it needs no focal length; 5 degrees off near
-    /// the front and less beyond.
-    pub angle_degrees: f64,
-    /// Of the reference's textured area, 0 to 1: neither outside the picture nor hidden.
+    /// the front and less beyond. `None` where it was found by likeness: that tells no angle.
+    pub angle_degrees: Option<f64>,
+    /// Of the reference's textured area, 0 to 1: neither outside the picture nor hidden. 1 where it
+    /// was found by likeness, which does not tell what hides a part of it.
     pub visible_share: f64,
     /// Of the picture that it takes, 0 to 1.
     pub picture_share: f64,
-    /// Features matched when it was last searched for.
+    /// How it was recognised.
+    #[serde(default)]
+    pub found_by: FoundBy,
+    /// Features matched when it was last searched for; where it was found by likeness, the mean
+    /// similarity (cosine, -1 to 1).
     pub score: f64,
     /// The next likely product in that place.
     pub runner_up: Option<RunnerUp>,
+}
+
+/// How a product was recognised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// By local features that lie as in its picture.
+    #[default]
+    Features,
+    /// By an embedding model, as an upright place: its corners are those of a rectangle.
+    Likeness,
 }
 
 /// A product that was held against what is seen and found less alike.
@@ -71,7 +87,7 @@ pub struct ProductSighting {
 pub struct RunnerUp {
     /// As the session names it.
     pub product: String,
-    /// Features matched in the same place.
+    /// Features matched in the same place, or the similarity there.
     pub score: f64,
 }
 

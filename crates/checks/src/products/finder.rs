@@ -3,7 +3,7 @@
 use opencv::Result;
 use opencv::core::Mat;
 
-use super::align::Scene;
+use super::align::{Agreement, Scene};
 use super::features::{Detector, Features};
 use super::find::{Candidate, References, overlap};
 use super::geometry::Homography;
@@ -20,7 +20,32 @@ pub(super) struct Claim {
     pub(super) matches: usize,
     /// The next likely product in the place and its matched features.
     pub(super) runner_up: Option<(usize, usize)>,
+    /// How alike it is, where an embedding found it.
+    pub(super) similar: Option<Similar>,
     rivals: Vec<Rival>,
+}
+
+/// How alike a place and a product are by a network.
+#[derive(Clone, Debug)]
+pub(super) struct Similar {
+    /// Similarity when its place was last bettered.
+    pub(super) best: f64,
+    /// Of all looks.
+    pub(super) sum: f64,
+    pub(super) looks: f64,
+    /// The products next alike when it was found: for each how much nearer this is, -1 to 1.
+    pub(super) sides: Vec<(usize, f64)>,
+    /// What of that decides.
+    pub(super) margin: f64,
+    /// The next likely product when it was found and its similarity.
+    pub(super) runner_up: Option<(usize, f64)>,
+}
+
+impl Similar {
+    /// The product that it is least told from, and how much nearer this is.
+    fn closest(&self) -> Option<(usize, f64)> {
+        self.sides.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))
+    }
 }
 
 /// A product that shares artwork with the one claimed.
@@ -60,8 +85,18 @@ impl Rival {
 }
 
 impl Claim {
+    /// What a network says is there.
+    pub(super) fn by_likeness(reference: usize, product: usize, similar: Similar) -> Self {
+        let similar = Some(similar);
+        Self { reference, product, matches: 0, runner_up: None, similar, rivals: Vec::new() }
+    }
+
     /// A product that this cannot be told from.
     pub(super) fn undecided(&self) -> Option<usize> {
+        if let Some(similar) = &self.similar {
+            let close = similar.closest().filter(|(_, side)| *side < similar.margin);
+            return close.map(|(product, _)| product);
+        }
         self.rivals
             .iter()
             .filter(|rival| !rival.beaten(self.matches))
@@ -75,8 +110,8 @@ impl Claim {
     }
 }
 
-/// Finds references in pictures. What finds is behind this, so that another kind of finder (one
-/// that compares embeddings) can stand in its place.
+/// Finds references in pictures. What finds is behind this: local features, or these and after them
+/// a network.
 pub(super) trait FindProducts: Send {
     /// Products in a picture, each in its place, where `mask` (may be empty) is not zero.
     fn find(&mut self, scene: &Scene<'_>, mask: &Mat) -> Result<Vec<(Candidate, Claim)>>;
@@ -84,6 +119,23 @@ pub(super) trait FindProducts: Send {
     /// One more look at which of several alike products is seen where the claim's reference lies
     /// at `homography`.
     fn vote(&self, claim: &mut Claim, scene: &Scene<'_>, homography: &Homography) -> Result<()>;
+
+    /// Where a product that no local features follow lies in another picture, near `start`; `None`
+    /// where it is gone.
+    fn again(
+        &mut self,
+        _: &mut Claim,
+        _: &Scene<'_>,
+        _: &Homography,
+    ) -> Result<Option<(Homography, Agreement)>> {
+        Ok(None)
+    }
+
+    /// Whether a product that is in view may be overlooked in one picture and found in the next one
+    /// searched.
+    fn may_overlook(&self) -> bool {
+        false
+    }
 
     /// What is searched for.
     fn references(&self) -> &References;
@@ -126,6 +178,7 @@ impl LocalFeatures {
             product,
             matches: candidate.matches,
             runner_up: None,
+            similar: None,
             rivals: Vec::new(),
         };
         let here: Vec<&Candidate> = others

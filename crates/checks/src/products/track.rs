@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use opencv::core::{Mat, MatTraitConst, Point, Point2f, Scalar, Size, TermCriteria, Vector};
 use opencv::{Result, core, imgproc, video};
-use reprise_model::MediaTime;
+use reprise_model::{MediaDuration, MediaTime};
 
 use super::align::{Agreement, Scene, agreement, aligned, inside};
 use super::find::{Candidate, overlap, plausible};
@@ -53,7 +53,8 @@ pub(super) struct Tracker {
     open: Vec<Track>,
     done: Vec<Track>,
     before: Option<Mat>,
-    /// Reduced pictures since the last search, to follow a product back to when it came.
+    /// Reduced pictures since the last search (of two searches where a network is asked, which may
+    /// overlook a product once), to follow a product back to when it came.
     recent: VecDeque<(MediaTime, Mat)>,
     searched: Option<MediaTime>,
     lost: bool,
@@ -89,12 +90,15 @@ impl Tracker {
             (false, false) => SEARCH_MORE_S,
         };
         if since.is_none_or(|since| since >= wait - STEP_S / 2.0) {
-            self.searched = Some(time);
+            let before = self.searched.replace(time);
             self.lost = false;
-            self.search(time, scene)?;
-            self.recent.clear();
+            self.search(time, before, scene)?;
+            if !self.finder.may_overlook() {
+                self.recent.clear();
+            }
         }
-        if self.recent.len() as f64 * STEP_S > SEARCH_S {
+        let reach = if self.finder.may_overlook() { 2.0 * SEARCH_S } else { SEARCH_S };
+        if self.recent.len() as f64 * STEP_S > reach {
             self.recent.pop_front();
         }
         self.recent.push_back((time, scene.small.clone()));
@@ -137,15 +141,12 @@ impl Tracker {
         before: &Mat,
     ) -> Result<bool> {
         let Some(last) = track.places.last() else { return Ok(false) };
-        let reference = &self.finder.references().all[track.claim.reference];
         let start =
             flowed(self.finder.as_ref(), track.claim.reference, &last.homography, scene, before)?
                 .unwrap_or(last.homography);
-        let Some(place) = placed(self.finder.as_ref(), track.claim.reference, time, scene, &start)?
-        else {
-            return Ok(false);
-        };
-        let middle = reference.middle();
+        let found = placed(self.finder.as_mut(), &mut track.claim, time, scene, &start)?;
+        let Some(place) = found else { return Ok(false) };
+        let middle = self.finder.references().all[track.claim.reference].middle();
         let (from, to) = (last.homography.map(middle), place.homography.map(middle));
         track.moved = (from[0] - to[0]).hypot(from[1] - to[1]);
         track.looked = time;
@@ -160,18 +161,25 @@ impl Tracker {
         Ok(true)
     }
 
-    fn search(&mut self, time: MediaTime, scene: &Scene<'_>) -> Result<()> {
+    /// `before` is when it was searched before.
+    fn search(
+        &mut self,
+        time: MediaTime,
+        before: Option<MediaTime>,
+        scene: &Scene<'_>,
+    ) -> Result<()> {
         if self.open.len() >= TRACKS_MAX {
             return Ok(());
         }
         let mask = self.outside_tracks(scene)?;
-        for (candidate, claim) in self.finder.find(scene, &mask)? {
+        for (candidate, mut claim) in self.finder.find(scene, &mask)? {
             if self.open.len() >= TRACKS_MAX || self.is_followed(&candidate) {
                 continue;
             }
             let place =
                 Place { time, homography: candidate.homography, agreement: candidate.agreement };
-            let places = self.back(&claim, &place, scene)?;
+            let since = if claim.similar.is_some() { self.last_seen(&claim) } else { before };
+            let places = self.back(&mut claim, &place, since, scene)?;
             self.open.push(Track { claim, places, voted: time, looked: time, moved: 1e9 });
         }
         Ok(())
@@ -208,25 +216,36 @@ impl Tracker {
             .any(|(track, place)| overlap(&quad(track.claim.reference, &place.homography), &found))
     }
 
-    /// Follows a product that was just found back through the recent pictures.
-    fn back(&self, claim: &Claim, found: &Place, scene: &Scene<'_>) -> Result<Vec<Place>> {
+    /// When a product was followed last, and a little later.
+    fn last_seen(&self, claim: &Claim) -> Option<MediaTime> {
+        let own = self.done.iter().filter(|track| track.claim.product == claim.product);
+        let last = own.filter_map(|track| Some(track.places.last()?.time)).max();
+        last.map(|time| time + MediaDuration::from_seconds(STEP_S / 2.0))
+    }
+
+    /// Follows a product that was just found back through the recent pictures, not before `since`.
+    fn back(
+        &mut self,
+        claim: &mut Claim,
+        found: &Place,
+        since: Option<MediaTime>,
+        scene: &Scene<'_>,
+    ) -> Result<Vec<Place>> {
+        let Self { finder, recent, .. } = self;
         let mut places = vec![found.clone()];
         let Some(to_full) = scene.to_small.inverse() else { return Ok(places) };
         let mut after = scene.small.clone();
         let mut homography = scene.to_small.after(&found.homography);
-        for (time, small) in self.recent.iter().rev() {
-            if small.size()? != after.size()? {
+        for (time, small) in recent.iter().rev() {
+            if small.size()? != after.size()? || since.is_some_and(|since| *time < since) {
                 break;
             }
             let small_scene = Scene::of_small(small)?;
             let start =
-                flowed(self.finder.as_ref(), claim.reference, &homography, &small_scene, &after)?
+                flowed(finder.as_ref(), claim.reference, &homography, &small_scene, &after)?
                     .unwrap_or(homography);
-            let Some(place) =
-                placed(self.finder.as_ref(), claim.reference, *time, &small_scene, &start)?
-            else {
-                break;
-            };
+            let found = placed(finder.as_mut(), claim, *time, &small_scene, &start)?;
+            let Some(place) = found else { break };
             homography = place.homography;
             places.push(Place { homography: to_full.after(&homography), ..place });
             after = small.clone();
@@ -295,13 +314,17 @@ fn flowed(
 
 /// A reference laid over a picture near `start`; `None` where it is not there.
 fn placed(
-    finder: &dyn FindProducts,
-    index: usize,
+    finder: &mut dyn FindProducts,
+    claim: &mut Claim,
     time: MediaTime,
     scene: &Scene<'_>,
     start: &Homography,
 ) -> Result<Option<Place>> {
-    let reference = &finder.references().all[index];
+    if claim.similar.is_some() {
+        let found = finder.again(claim, scene, start)?;
+        return Ok(found.map(|(homography, agreement)| Place { time, homography, agreement }));
+    }
+    let reference = &finder.references().all[claim.reference];
     let Some(fit) = aligned(reference, scene, start, 1)? else { return Ok(None) };
     if (fit.agreeing as f64) < AGREEING_MIN * fit.tried as f64
         || !plausible(reference, &fit.homography, scene.size)

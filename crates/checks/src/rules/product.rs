@@ -5,7 +5,7 @@ use reprise_model::{MediaDuration, Span};
 
 use super::{Answer, Look};
 use crate::check::SessionFacts;
-use crate::products::{ProductEvidence, ProductSighting};
+use crate::products::{FoundBy, ProductEvidence, ProductSighting};
 
 /// `product.in_live`: every product that the clip is linked to is in the session's list, and was
 /// pinned, or ordered or opened by viewers, in that LIVE, or is seen.
@@ -129,20 +129,22 @@ pub(super) fn product_front(look: &Look<'_>) -> Answer {
         Err(answer) => return answer,
     };
     let policy = &look.policy.product;
-    let mut angles: Vec<f64> = seen
-        .sightings_of(product)
-        .filter(|s| span.contains(s.time))
-        .map(|s| s.angle_degrees)
-        .collect();
+    let here = || seen.sightings_of(product).filter(|s| span.contains(s.time));
+    let mut angles: Vec<f64> = here().filter_map(|s| s.angle_degrees).collect();
+    if angles.is_empty() && here().next().is_some() {
+        return Answer::unknown(format!(
+            "`{product}` was recognised by likeness alone, which does not tell how it is turned"
+        ))
+        .at(&within(seen.spans_of(product), span), "in view");
+    }
     if angles.is_empty() {
         return not_recognised(look, product);
     }
     angles.sort_by(f64::total_cmp);
     let at = ((angles.len() as f64 * policy.front_share_min).ceil() as usize).max(1) - 1;
     let angle = angles[at.min(angles.len() - 1)];
-    let front: Vec<Span> = seen
-        .sightings_of(product)
-        .filter(|s| span.contains(s.time) && s.angle_degrees <= policy.front_max_degrees)
+    let front: Vec<Span> = here()
+        .filter(|s| s.angle_degrees.is_some_and(|angle| angle <= policy.front_max_degrees))
         .map(|s| Span::new(s.time, s.time + STEP))
         .collect();
     let passes = angle <= policy.front_max_degrees;
@@ -186,6 +188,13 @@ pub(super) fn product_fully_visible(look: &Look<'_>) -> Answer {
         seen.sightings_of(product).filter(|sighting| span.contains(sighting.time)).collect();
     if here.is_empty() {
         return not_recognised(look, product);
+    }
+    // A likeness tells neither what is hidden nor what is cut off.
+    if here.iter().all(|s| s.found_by == FoundBy::Likeness) {
+        return Answer::unknown(format!(
+            "`{product}` was recognised by likeness alone, which does not tell whether all of it shows"
+        ))
+        .at(&within(seen.spans_of(product), span), "in view");
     }
     let largest = here.iter().map(|s| s.picture_share).fold(0.0, f64::max) * 100.0;
     let most = here.iter().map(|s| s.visible_share).fold(0.0, f64::max) * 100.0;
@@ -290,6 +299,15 @@ fn certainty(seen: &ProductEvidence, span: Span, product: &str) -> String {
         .filter(|s| s.product == product && span.contains(s.time))
         .max_by(|a, b| a.score.total_cmp(&b.score));
     match best {
+        Some(ProductSighting { found_by: FoundBy::Likeness, score, runner_up, .. }) => {
+            match runner_up {
+                Some(next) => format!(
+                    " (recognised by likeness, {score:.2} of 1; next is `{}` with {:.2})",
+                    next.product, next.score
+                ),
+                None => format!(" (recognised by likeness, {score:.2} of 1)"),
+            }
+        }
         Some(ProductSighting { score, runner_up: Some(next), .. }) => {
             format!(
                 " ({score:.0} features match; next is `{}` with {:.0})",

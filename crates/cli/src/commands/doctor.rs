@@ -106,6 +106,13 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
                 faces,
                 "apt-get install opencv-data",
             );
+            add(
+                "embedding model of products".to_owned(),
+                "finding products with hardly any print (plain bottles, cloth)",
+                false,
+                advice.sees_plain_products(),
+                "put an `*embedding*.onnx` into the folder of models (one input of 3 x 224 x 224, one vector as output)",
+            );
         }
         Err(error) => add(format!("models ({error})"), "what is said", false, false, MODELS),
     }
