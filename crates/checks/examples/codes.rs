@@ -1,6 +1,8 @@
 //! Codes and marks found in a media file, and what looking for them costs on top of the decode:
 //! `cargo run -p reprise-checks --example codes -- FILE [FROM TO]`.
 
+mod timed;
+
 use std::io::Write;
 use std::path::Path;
 
@@ -8,30 +10,9 @@ use reprise_checks::{
     Adviser, EvidenceCollector, GrayPicture, LookFor, MarkEvidence, NoAdviser, SoundEvidence,
     TextLine, TextReader, Transcript,
 };
-use reprise_media::view::{Observer, PictureView, SoundView};
 use reprise_media::{FileSource, WindowOptions, look, probe};
 use reprise_model::{MediaTime, Result, Span};
-
-/// Seconds that this thread has run (Linux).
-fn cpu_s() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
-}
-
-/// Times what one collector takes.
-struct Timed {
-    collector: EvidenceCollector,
-    pictures_s: f64,
-}
-
-impl Observer for Timed {
-    fn picture(&mut self, picture: &PictureView<'_>) {
-        let start = cpu_s();
-        self.collector.picture(picture);
-        self.pictures_s += cpu_s() - start;
-    }
-    fn sound(&mut self, _: &SoundView<'_>) {}
-}
+use timed::{Pictures, cpu_s};
 
 /// Reads text and nothing else.
 struct Reads<'a>(&'a TextReader);
@@ -78,13 +59,13 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let reader = TextReader::open();
     for look_for in [LookFor::faults(), LookFor::default()] {
         let collector = EvidenceCollector::new(&look_for);
-        let mut timed = Timed { collector, pictures_s: 0.0 };
+        let mut timed = Pictures(collector, 0.0);
         look(source.clone(), &media, &options, &mut timed)?;
-        costs.push(timed.pictures_s / minutes);
+        costs.push(timed.1 / minutes);
         let start = cpu_s();
         let evidence = match &reader {
-            Some(reader) => timed.collector.finish(&Reads(reader))?,
-            None => timed.collector.finish(&NoAdviser)?,
+            Some(reader) => timed.0.finish(&Reads(reader))?,
+            None => timed.0.finish(&NoAdviser)?,
         };
         finish_s = cpu_s() - start;
         marks(&evidence.marks, &mut out)?;

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use reprise_checks::{
     EvidenceCollector, GrayPicture, LookFor, ProductReference, find_products_by_likeness,
 };
-use reprise_media::view::{Observer, PictureView, SoundView};
 use reprise_media::{FileSource, WindowOptions, look, probe};
 use reprise_model::Span;
 
@@ -16,26 +15,10 @@ use reprise_model::Span;
 mod onnx;
 #[path = "../tests/common/plain.rs"]
 mod plain;
+mod timed;
 
 use plain::{DARK, LIGHT, SISTER, shown};
-
-/// Pictures alone, and the seconds that looking at them takes.
-struct Pictures(EvidenceCollector, f64);
-
-impl Observer for Pictures {
-    fn picture(&mut self, picture: &PictureView<'_>) {
-        let start = cpu_s();
-        self.0.picture(picture);
-        self.1 += cpu_s() - start;
-    }
-    fn sound(&mut self, _: &SoundView<'_>) {}
-}
-
-/// Seconds that this thread has run (Linux).
-fn cpu_s() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
-}
+use timed::{Pictures, cpu_s};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

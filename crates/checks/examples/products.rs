@@ -1,6 +1,8 @@
 //! How well products are found, against known truth, and what it costs:
 //! `cargo run -p reprise-checks --example products -- SHARED`.
 
+mod timed;
+
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use reprise_media::view::{Observer, PictureView, SoundView};
 use reprise_media::{FileSource, WindowOptions, look, probe};
 use reprise_model::{MediaTime, Span};
 use serde_json::Value;
+use timed::{Pictures, cpu_s};
 
 /// Looks away: what decoding alone costs.
 struct Nothing;
@@ -20,24 +23,6 @@ struct Nothing;
 impl Observer for Nothing {
     fn picture(&mut self, _: &PictureView<'_>) {}
     fn sound(&mut self, _: &SoundView<'_>) {}
-}
-
-/// Pictures alone.
-struct Pictures(EvidenceCollector, f64);
-
-impl Observer for Pictures {
-    fn picture(&mut self, picture: &PictureView<'_>) {
-        let start = cpu_s();
-        self.0.picture(picture);
-        self.1 += cpu_s() - start;
-    }
-    fn sound(&mut self, _: &SoundView<'_>) {}
-}
-
-/// Seconds that this thread has run (Linux).
-fn cpu_s() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

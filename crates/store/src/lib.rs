@@ -1,5 +1,5 @@
-//! Where results are kept: objects named by keys, in a folder; recordings over the network; and
-//! models that are fetched once.
+//! Where results are kept: objects named by keys, in a folder or in S3; recordings over the network;
+//! and models that are fetched once.
 //!
 //! An object appears whole or not at all, whatever dies in between. Nothing else is shared between
 //! processes: what is not in the store does not exist.

@@ -19,7 +19,7 @@ use crate::settings::{PipelineArgs, VerifyArg};
 pub struct Args {
     /// Session manifest (TOML or JSON)
     session: PathBuf,
-    /// Folder that the result goes to
+    /// Folder or s3://bucket/prefix that the result goes to
     #[arg(long, value_name = "DEST")]
     out: String,
     /// Keep rejected clips too, in rejected/
