@@ -166,6 +166,19 @@ impl Running {
         }
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("sh").args(["-c", "kill -TERM $0", &id]).status();
+        let told = told.expect("a shell is there");
+        assert!(told.success(), "{} has ended before", self.name);
+    }
+
     /// Kills it (SIGKILL) now.
     pub fn kill(mut self) -> Output {
         // It may have ended meanwhile.

@@ -140,6 +140,24 @@ pub fn models_folder(named: Option<&Path>) -> Option<PathBuf> {
 }
 
 impl PipelineArgs {
+    /// The same as arguments of a command line, for a child of this program.
+    pub fn arguments(&self) -> Vec<String> {
+        let path = |path: &Path| path.display().to_string();
+        let mut all = Vec::new();
+        let mut add = |name: &str, value: Option<String>| {
+            all.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
+        };
+        add("standard", self.standard.as_deref().map(path));
+        add("profile", self.profile.as_deref().map(path));
+        add("settings", self.settings.as_deref().map(path));
+        add("jobs", self.jobs.map(|jobs| jobs.to_string()));
+        add("models", self.models.as_deref().map(path));
+        add("phrases", self.phrases.as_deref().map(path));
+        let off = self.isolation.isolation == Switch::Off;
+        add("isolation", off.then(|| "off".to_owned()));
+        all
+    }
+
     /// The options of a run, with progress shown.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod advice;
 mod clip;
 mod counted;
 mod digest;
+pub mod fleet;
 mod jobs;
 mod judge;
 mod materials;

@@ -35,7 +35,14 @@ pub struct RunOptions {
     pub workers: MediaWorkers,
     /// Told what happens; must not block.
     pub progress: ProgressSink,
+    /// The seller that the manifest must name, where a job may only touch one's own.
+    pub seller: Option<String>,
+    /// Asked before the results are made public; may block. An error ends the run there.
+    pub may_commit: CommitGate,
 }
+
+/// Says whether a run may make its results public.
+pub type CommitGate = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 
 /// Takes what a run tells.
 pub type ProgressSink = Arc<dyn Fn(&Progress) + Send + Sync>;
@@ -58,6 +65,8 @@ impl RunOptions {
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             workers: MediaWorkers::in_process(),
             progress: Arc::new(|_| {}),
+            seller: None,
+            may_commit: Arc::new(|| Ok(())),
         })
     }
 }

@@ -56,6 +56,7 @@ pub async fn run(
 
     stage("ingest", session.display().to_string());
     let path = session.to_owned();
+    let place = session.display().to_string();
     let (workers, advice) = (options.workers.clone(), options.advice.clone());
     let (session, recordings) = blocking(move || {
         let mut session = OpenSession::open(&path)?;
@@ -66,6 +67,11 @@ pub async fn run(
         Ok((session, recordings))
     })
     .await?;
+    let seller = session.loaded.manifest.seller.as_str();
+    if let Some(wanted) = options.seller.as_deref().filter(|wanted| *wanted != seller) {
+        let message = format!("is of the seller `{seller}`, and the job is `{wanted}`'s");
+        return Err(reprise_model::Error::new(reprise_model::Kind::Usage, message).in_file(place));
+    }
     for warning in &session.loaded.warnings {
         tell(&Progress::Warning(warning.to_string()));
     }
@@ -282,6 +288,7 @@ impl Job {
             products: &self.session.loaded.products,
             timezone: Some(&self.session.loaded.manifest.timezone),
         });
+        (self.options.may_commit)()?;
         self.context().folder.finish(&manifest, &outcome, &html)?;
         self.result(outcome, false)
     }

@@ -5,12 +5,16 @@ mod completions;
 mod cut;
 mod decode_child;
 mod doctor;
+mod enqueue;
 mod explain;
 mod import;
 mod inspect;
+mod jobs;
+mod live_child;
 mod models;
 mod run;
 mod segment;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -46,11 +50,16 @@ enum Command {
     Check(check::Args),
     Inspect(inspect::Args),
     Import(import::Args),
+    Enqueue(enqueue::Args),
+    Worker(worker::Args),
+    Jobs(jobs::Args),
     Models(models::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     DecodeChild(decode_child::Args),
+    #[command(hide = true)]
+    LiveChild(live_child::Args),
 }
 
 /// Runs what was asked for.
@@ -66,10 +75,14 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Check(args) => check::run(&args, cli.json),
         Command::Inspect(args) => inspect::run(&args, cli.json),
         Command::Import(args) => import::run(&args, cli.json),
+        Command::Enqueue(args) => enqueue::run(&args, cli.json),
+        Command::Worker(args) => worker::run(&args, cli.json),
+        Command::Jobs(args) => jobs::run(&args, cli.json),
         Command::Models(args) => models::run(&args, cli.json),
         Command::Doctor(args) => doctor::run(&args, cli.json),
         Command::Completions(args) => completions::run(&args),
         Command::DecodeChild(args) => decode_child::run(&args),
+        Command::LiveChild(args) => live_child::run(&args),
     }
 }
 

@@ -1,0 +1,104 @@
+//! `reprise worker`: jobs from a queue, one after the other, until told to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reprise_model::{Error, Result};
+use reprise_worker::fleet::{self, FleetOptions};
+
+use crate::commands::live_child;
+use crate::output;
+use crate::settings::PipelineArgs;
+
+/// Take jobs from a queue and do them, until told to stop
+///
+/// Each job is done by a child process, which is ended when it makes no progress. SIGTERM and Ctrl-C
+/// let jobs go on for a while; what is not done then goes back to the queue. A worker may be killed at
+/// any time: another goes on with what it finished.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  reprise worker --queue sqlite:///srv/queue.db")]
+pub struct Args {
+    /// The queue: sqlite:///path/queue.db or nats://host:port
+    #[arg(long, value_name = "URL")]
+    queue: String,
+    /// End when no job waits or is in anybody's hands
+    #[arg(long)]
+    until_empty: bool,
+    /// Jobs done at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    slots: u16,
+    /// This worker's name in the queue; without it host and process
+    #[arg(long)]
+    name: Option<String>,
+    /// For how long a job is taken without a sign of life, seconds
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=3600))]
+    lease: u32,
+    /// A job without progress for so long is ended, seconds
+    #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u32).range(2..=86_400))]
+    stall: u32,
+    /// How long jobs may go on after the word to stop, seconds
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    drain: u32,
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+}
+
+pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
+    // What is wrong with the files is said now, not by each job.
+    args.pipeline.options()?;
+    let queue = reprise_queue::open(&args.queue)?;
+    let name = args.name.clone().unwrap_or_else(own_name);
+    let mut arguments = vec![live_child::NAME.to_owned()];
+    arguments.extend(args.pipeline.arguments());
+    let options = FleetOptions {
+        temporary: std::env::temp_dir().join(format!("reprise-{name}")),
+        name,
+        program: PathBuf::from("/proc/self/exe"),
+        arguments,
+        slots: usize::from(args.slots),
+        lease: Duration::from_secs(args.lease.into()),
+        stall: Duration::from_secs(args.stall.into()),
+        drain: Duration::from_secs(args.drain.into()),
+        until_empty: args.until_empty,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let runtime = super::runtime()?;
+    let told = Arc::clone(&stop);
+    let watching = runtime.enter();
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|error| Error::io("SIGTERM", error))?;
+    drop(watching);
+    runtime.spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("stopping: jobs may go on for a while");
+        told.store(true, Ordering::Relaxed);
+    });
+    let done = fleet::work(&queue, &options, &stop)?;
+    // Whatever else is wrong with the folder, it is nobody's any more.
+    let _ = std::fs::remove_dir_all(&options.temporary);
+    if json {
+        let told = serde_json::json!({
+            "done": done.done, "failed": done.failed, "dropped": done.dropped
+        });
+        output::json(&told)?;
+    }
+    output::say(&format!(
+        "{} jobs done, {} attempts failed, {} given back or lost",
+        done.done, done.failed, done.dropped
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The host and the process, in the letters that a queue takes.
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let host: String = host.trim().chars().filter(fits).take(40).collect();
+    format!("{host}-{}", std::process::id())
+}

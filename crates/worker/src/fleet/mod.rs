@@ -1,0 +1,208 @@
+//! A worker of a fleet: takes jobs from a queue, has each done by a child process, and tells the
+//! queue how far it is. It may die at any time; what it leaves, another takes up.
+
+mod job;
+mod supervise;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use reprise_model::{Error, Kind, Result};
+use reprise_queue::{Lane, Leased, Queue};
+
+pub use job::{LIVE, LiveJob};
+pub use supervise::{Answer, Said, Supervisor};
+use supervise::{Child, Ended};
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct FleetOptions {
+    /// Its name in the queue: letters, digits, `.`, `_`, `-`.
+    pub name: String,
+    /// The program that does a job, and what it is called with before the job's own arguments.
+    pub program: PathBuf,
+    /// See `program`.
+    pub arguments: Vec<String>,
+    /// Jobs done at once, from 1.
+    pub slots: usize,
+    /// For how long a job is taken; a heartbeat comes each third of it. Default 60 s.
+    pub lease: Duration,
+    /// A job that makes no progress for so long is killed. Default 10 min: the slowest window that
+    /// was measured takes one.
+    pub stall: Duration,
+    /// How long jobs may go on after the worker was told to stop. Default 60 s.
+    pub drain: Duration,
+    /// End when no job waits or is in anybody's hands. Default false.
+    pub until_empty: bool,
+    /// Folder for what jobs write while they work; emptied at the start.
+    pub temporary: PathBuf,
+}
+
+/// How often an empty queue is asked.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+
+/// What a worker did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Jobs that ended with a result.
+    pub done: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Jobs that were given back, lost to another worker, or cancelled.
+    pub dropped: u64,
+}
+
+/// Works until it is told to stop, or until the queue is empty where that was asked for. Setting
+/// `stop` lets jobs go on for [`FleetOptions::drain`]; what is not done then goes back.
+///
+/// # Errors
+/// Where the folder cannot be used. A queue that does not answer is asked again.
+pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -> Result<Done> {
+    let temporary = options.temporary.display().to_string();
+    match std::fs::remove_dir_all(&options.temporary) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io(temporary, error));
+        }
+        _ => {}
+    }
+    std::fs::create_dir_all(&options.temporary).map_err(|error| Error::io(temporary, error))?;
+    let counts = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
+    std::thread::scope(|scope| {
+        for _ in 0..options.slots.max(1) {
+            scope.spawn(|| {
+                let slot = Slot { queue, options, stop, counts: &counts };
+                slot.work();
+            });
+        }
+    });
+    let [done, failed, dropped] = counts.map(AtomicU64::into_inner);
+    Ok(Done { done, failed, dropped })
+}
+
+/// One job at a time.
+struct Slot<'a> {
+    queue: &'a Arc<dyn Queue>,
+    options: &'a FleetOptions,
+    stop: &'a AtomicBool,
+    counts: &'a [AtomicU64; 3],
+}
+
+impl Slot<'_> {
+    fn work(&self) {
+        let mut pause = ASK_EVERY;
+        while !self.stop.load(Ordering::Relaxed) {
+            match self.queue.lease(&self.options.name, &Lane::ALL, self.options.lease) {
+                Ok(Some(leased)) => {
+                    pause = ASK_EVERY;
+                    let ended = self.one(&leased);
+                    self.counts[ended].fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(None) => {
+                    // Leases of others may come back.
+                    let empty = || self.queue.counts().is_ok_and(|counts| counts.open() == 0);
+                    if self.options.until_empty && empty() {
+                        return;
+                    }
+                    self.wait(pause);
+                }
+                Err(error) => {
+                    tracing::warn!("the queue: {error}; asking again");
+                    pause = (pause * 2).min(Duration::from_secs(15));
+                    self.wait(pause);
+                }
+            }
+        }
+    }
+
+    fn wait(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(50).min(time));
+        }
+    }
+
+    /// Does one job, and says under which count it falls.
+    fn one(&self, leased: &Leased) -> usize {
+        let (job, token) = (&leased.job, &leased.token);
+        tracing::info!(job = job.id, attempt = leased.attempt, "{}", job.kind);
+        let folder = self.options.temporary.join(format!("{}-{}", job.id, token.fence));
+        let ended = self.supervised(leased, &folder);
+        // What a job leaves behind is nobody's.
+        let _ = std::fs::remove_dir_all(&folder);
+        let told = match ended {
+            Ok(Ended::Done(result)) => {
+                self.settled(|| self.queue.finish(token, result.clone())).map(|ours| (ours, 0))
+            }
+            Ok(Ended::Failed(failure)) => {
+                tracing::warn!(job = job.id, "{}", failure.error);
+                self.settled(|| self.queue.fail(token, failure.clone())).map(|ours| (ours, 1))
+            }
+            Ok(Ended::Dropped) => return 2,
+            Ok(Ended::Drained) => {
+                self.settled(|| self.queue.release(token, Duration::ZERO)).map(|_| (false, 2))
+            }
+            Err(error) => {
+                tracing::warn!(job = job.id, "{error}");
+                let failure = reprise_queue::Failure {
+                    error: error.to_string(),
+                    replay: job::replay(job),
+                    retry: job::may_pass(error.kind),
+                    ..reprise_queue::Failure::default()
+                };
+                self.settled(|| self.queue.fail(token, failure.clone())).map(|ours| (ours, 1))
+            }
+        };
+        match told {
+            Ok((true, count)) => count,
+            Ok((false, _)) => 2,
+            Err(error) => {
+                // The lease runs out, and another worker finds the results in the store.
+                tracing::warn!(job = job.id, "the queue was not told: {error}");
+                2
+            }
+        }
+    }
+
+    fn supervised(&self, leased: &Leased, folder: &std::path::Path) -> Result<Ended> {
+        let job = &leased.job;
+        if job.kind != LIVE {
+            let message = format!("a job of the kind `{}` is not known to this version", job.kind);
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        // Looked at here too, so that what cannot be read parks at once.
+        LiveJob::of(job)?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::io(folder.display().to_string(), error))?;
+        let child = Child {
+            program: &self.options.program,
+            arguments: &self.options.arguments,
+            folder,
+            body: job::line(job)?,
+            replay: job::replay(job),
+        };
+        Supervisor {
+            queue: self.queue.as_ref(),
+            token: &leased.token,
+            lease: self.options.lease,
+            stall: self.options.stall,
+            drain: self.options.drain,
+            stop: self.stop,
+        }
+        .run(&child)
+    }
+
+    /// Tells the queue, and again where it does not answer, while the lease lasts.
+    fn settled<T>(&self, tell: impl Fn() -> Result<T>) -> Result<T> {
+        let until = Instant::now() + self.options.lease;
+        loop {
+            match tell() {
+                Err(error) if error.kind == Kind::TryAgain && Instant::now() < until => {
+                    std::thread::sleep(ASK_EVERY);
+                }
+                other => return other,
+            }
+        }
+    }
+}
