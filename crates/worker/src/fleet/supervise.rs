@@ -121,7 +121,11 @@ impl Supervisor<'_> {
             let _ = input.write_all(child.body.as_bytes()).and_then(|()| input.flush());
         }
         let mut heard = self.listen(&said, &mut input);
-        if matches!(heard, Heard::Closed(_)) {
+        if matches!(heard, Heard::Stop) {
+            // Its word to give back what it took.
+            drop(input.take());
+        }
+        if matches!(heard, Heard::Closed(_) | Heard::Stop) {
             within(LAST_WORDS, || !matches!(process.try_wait(), Ok(None)));
         }
         if matches!(process.try_wait(), Ok(None)) {
