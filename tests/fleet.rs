@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use reprise_tests::command::{Output, Running, reprise, start};
+use reprise_tests::command::{Output, Running, reprise, reprise_in, start};
 use reprise_tests::session::{Session, short_clips};
 use reprise_tests::tree;
 use serde_json::Value;
@@ -244,20 +244,17 @@ fn the_clips_of_one_live_are_shared_by_workers_and_their_deaths_change_nothing()
 fn a_window_that_was_given_up_leaves_the_other_clips() {
     let fleet = Fleet::new(Session::new());
     let id = fleet.enqueue("out")["id"].as_str().unwrap().to_owned();
-    let worker = fleet.worker(&["--slots", "1", "--until-empty"]);
-    // The last one, which the worker has not begun.
-    let mut last = None;
+    let worker = fleet.worker(&["--slots", "1"]);
     wait_until("the windows are offered", || {
-        last = of_kind(&fleet, "live.window").pop().filter(|_| {
-            fleet.job(&id)["progress"]["total"].as_u64()
-                == Some(of_kind(&fleet, "live.window").len() as u64)
-        });
-        last.is_some()
+        let total = fleet.job(&id)["progress"]["total"].as_u64();
+        total.is_some_and(|total| total > 0 && of_kind(&fleet, "live.window").len() as u64 == total)
     });
-    let last = last.unwrap();
+    worker.kill();
+    let waits = |job: &Value| job["state"] == "waiting";
+    let last = of_kind(&fleet, "live.window").into_iter().rfind(waits).unwrap();
     let window = last["id"].as_str().unwrap();
     reprise(["jobs", "cancel", window, "--queue", &fleet.queue]).expect(0);
-    worker.wait(Duration::from_secs(300)).expect(0).says(&["1 jobs done"]);
+    fleet.finish().says(&["1 jobs done"]);
     let session =
         std::path::PathBuf::from(fleet.job(&id)["result"]["session_json"].as_str().unwrap());
     let outcome: Value = serde_json::from_slice(&std::fs::read(session).unwrap()).unwrap();
@@ -268,4 +265,25 @@ fn a_window_that_was_given_up_leaves_the_other_clips() {
     assert!(!outcome["clips"].as_array().unwrap().is_empty());
     // What was given up is no finished run: the same LIVE again makes what is missing.
     tree::assert_same_bytes(&fleet.again("out"), &fleet.wanted(), "after it was done again");
+}
+
+#[test]
+fn a_list_is_done_line_by_line_or_by_the_number_of_an_array() {
+    let fleet = Fleet::new(Session::new());
+    let manifest = fleet.session.manifest();
+    let list = fleet.out("lives.txt");
+    let text = format!("# lives\n{}\nnowhere/session.toml\n", manifest.display());
+    std::fs::write(&list, text).unwrap();
+    let (list, out) = (list.to_str().unwrap().to_owned(), fleet.out("out"));
+    let call = ["batch", &list, "--out", out.to_str().unwrap(), "--settings", &fleet.settings];
+    let all = reprise(call.into_iter().chain(["--json"]));
+    all.expect(66).says(&["line 3: ", "nowhere"]);
+    let told = all.json();
+    assert_eq!((&told[0]["exit_code"], &told[1]["exit_code"]), (&0.into(), &66.into()));
+    assert!(!told[0]["clips"].as_array().unwrap().is_empty());
+    tree::assert_same_bytes(&tree::read(&out), &fleet.wanted(), "from a list");
+    let task = |number: &str| reprise_in(&[("SLURM_ARRAY_TASK_ID", number.to_owned())], call);
+    task("0").expect(0).says(&["line 2: "]);
+    task("1").expect(66);
+    task("2").expect(64).says(&["has 2 LIVEs"]);
 }

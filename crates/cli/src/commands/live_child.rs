@@ -112,17 +112,22 @@ fn work(args: &Args) -> Result<()> {
     let live: LiveJob = body(&told)?;
     for_live(&mut options, &live);
     if let Some(share) = &told.share {
-        let windows = Arc::new(Windows {
-            held: Arc::default(),
-            queue: reprise_queue::open(&share.queue)?,
-            worker: share.worker.clone(),
-            lease: Duration::from_secs(share.lease_s),
-            tenant: told.seller.clone(),
-            parent: told.job.clone(),
-            live: live.clone(),
-        });
-        let _ = shared.set(Arc::clone(&windows));
-        options.share = Some(windows);
+        match reprise_queue::open(&share.queue) {
+            Ok(queue) => {
+                let windows = Arc::new(Windows {
+                    held: Arc::default(),
+                    queue,
+                    worker: share.worker.clone(),
+                    lease: Duration::from_secs(share.lease_s),
+                    tenant: told.seller.clone(),
+                    parent: told.job.clone(),
+                    live: live.clone(),
+                });
+                let _ = shared.set(Arc::clone(&windows));
+                options.share = Some(windows);
+            }
+            Err(error) => tracing::warn!("all clips are made here: {error}"),
+        }
     }
     let store = Arc::from(reprise_store::open(&live.out)?);
     let session = Path::new(&live.session);
