@@ -111,7 +111,7 @@ impl Ground {
 
     fn worker_arguments(&self, queue: &str) -> Vec<String> {
         let lease = LEASE_S.to_string();
-        let call = ["worker", "--queue", queue, "--lease", &lease, "--slots", "2"];
+        let call = ["worker", "--queue", queue, "--lease", &lease, "--slots", "4"];
         let more = ["--remix-slots", "0", "--settings", &self.settings];
         call.into_iter().chain(more).map(str::to_owned).collect()
     }

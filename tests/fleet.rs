@@ -181,7 +181,7 @@ fn what_cannot_work_is_parked_with_what_to_do() {
 fn a_job_that_makes_no_progress_is_ended_and_tried_again() {
     let fleet = Fleet::new(Session::new());
     let id = fleet.enqueue("out")["id"].as_str().unwrap().to_owned();
-    let worker = fleet.worker(&["--stall", "10", "--until-empty"]);
+    let worker = fleet.worker(&["--stall", "25", "--until-empty"]);
     let mut child = None;
     wait_until("it has a child", || {
         child = child_of(worker.id());

@@ -3,6 +3,7 @@
 mod compare;
 mod eval;
 mod eval_checks;
+mod fleet;
 mod jobs;
 mod log_speed;
 mod long;
@@ -28,6 +29,7 @@ const USAGE: &str = "\
 usage: reprise-benches [OPTIONS]
        reprise-benches log [OPTIONS]   a log of five million events; writes benches/LOG.md
        reprise-benches eval [OPTIONS]   (see eval --help)
+       reprise-benches fleet [JOBS]   workers and queues, 100,000 jobs each; writes benches/FLEET.md
        reprise-benches eval-checks LIVES   the checks on LIVEs with known faults, and their cost
 
 Build the command first: cargo build --release -p reprise-cli
@@ -57,6 +59,9 @@ fn main() -> ExitCode {
         let reprise = places(&Options::default()).map(|(_, reprise, _)| reprise);
         return ended(reprise.and_then(|it| eval_checks::eval_checks(Path::new(lives), &it)));
     }
+    if words.first().is_some_and(|word| word == "fleet") && words.len() <= 2 {
+        return ended(bench_fleet(words.get(1).map(String::as_str)));
+    }
     let long_log = words.first().is_some_and(|word| word == "log");
     match Options::parse(words.into_iter().skip(usize::from(long_log))) {
         Ok(None) => {
@@ -70,6 +75,14 @@ fn main() -> ExitCode {
         Ok(Some(options)) if long_log => ended(bench_log(&options)),
         Ok(Some(options)) => ended(bench(&options)),
     }
+}
+
+fn bench_fleet(jobs: Option<&str>) -> Result<()> {
+    let (root, reprise, _) = places(&Options::default())?;
+    let jobs = jobs.unwrap_or("100000").parse()?;
+    let page = fleet::measured(&root, &reprise, &fleet::Wanted { pairs: 3, jobs })?;
+    std::fs::write(root.join("benches/FLEET.md"), page)?;
+    Ok(())
 }
 
 fn ended(outcome: Result<()>) -> ExitCode {

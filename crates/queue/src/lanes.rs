@@ -1,12 +1,13 @@
-//! Whose turn it is: remixes first, each fifth job of a worker a batch.
+//! Whose turn it is: remixes first, each fourth job of a worker a batch.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::job::Lane;
 
-/// Remixes in a row, after which a batch is looked for first.
-const REMIXES_IN_A_ROW: u32 = 4;
+/// Remixes in a row, after which a batch is looked for first. Batch jobs are to keep a fifth of the
+/// throughput; a slot that takes nothing but remixes can put off a worker's turn by one job.
+const REMIXES_IN_A_ROW: u32 = 3;
 /// Workers that are remembered; beyond that all begin anew.
 const WORKERS_MAX: usize = 10_000;
 

@@ -42,7 +42,7 @@ pub trait Queue: Send + Sync {
     fn enqueue(&self, new: &NewJob) -> Result<Enqueued>;
 
     /// Takes a job that may be done now, for as long as `lease`; `None` where there is none. Of two
-    /// lanes remixes come first, but at least each fifth job of a worker is a batch while one waits.
+    /// lanes remixes come first, but each fourth job of a worker is a batch while one waits.
     ///
     /// # Errors
     /// See [`Queue`].

@@ -11,7 +11,7 @@ use reprise_model::{Error, Kind, Result};
 use reprise_queue::Progress as Far;
 use reprise_transcode::Verify;
 use reprise_worker::fleet::{
-    Answer, LiveJob, Said, Told, WINDOW, WindowJob, WindowResult, Windows,
+    Answer, LIVE, LiveJob, Said, Told, WINDOW, WindowJob, WindowResult, Windows,
 };
 use reprise_worker::{Progress, RunOptions};
 use serde::de::DeserializeOwned;
@@ -108,6 +108,10 @@ fn work(args: &Args) -> Result<()> {
         let result = WindowResult::of(made.as_ref().err());
         say(&Said::Result(serde_json::to_value(result).unwrap_or_default()));
         return Ok(());
+    }
+    if told.kind != LIVE {
+        let message = format!("jobs of the kind `{}` are for a later version", told.kind);
+        return Err(Error::new(Kind::Unsupported, message));
     }
     let live: LiveJob = body(&told)?;
     for_live(&mut options, &live);

@@ -11,6 +11,9 @@ use super::windows::{WINDOW, WindowJob};
 /// The kind of job that makes the clips of a recorded LIVE.
 pub const LIVE: &str = "live.recorded";
 
+/// The kind of job that makes a remix of a clip. Its body is the child's alone to understand.
+pub const REMIX: &str = "remix.requested";
+
 /// Make the clips of a recorded LIVE.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use reprise_model::{Error, Kind, Result};
 use reprise_queue::{Lane, Leased, Queue};
 
-pub use job::{LIVE, LiveJob, ShareIn, Told};
+pub use job::{LIVE, LiveJob, REMIX, ShareIn, Told};
 pub use supervise::{Answer, Said, Supervisor};
 use supervise::{Child, Ended};
 pub use windows::{WINDOW, WindowJob, WindowResult, Windows};
@@ -179,6 +179,7 @@ impl Slot<'_> {
         // Looked at here too, so that what cannot be read parks at once.
         match job.kind.as_str() {
             LIVE => drop(LiveJob::of(job)?),
+            REMIX => {}
             WINDOW => {
                 let parent = self.queue.job(&WindowJob::of(job)?.parent)?;
                 if parent.is_none_or(|parent| parent.state.is_final()) {
