@@ -80,6 +80,18 @@ impl Slot<'_> {
     /// One try; says under which count it falls.
     pub(super) fn deliver(&self, leased: &Leased) -> usize {
         let (job, token) = (&leased.job, &leased.token);
+        let failed = |error: String, retry: bool| {
+            tracing::warn!(job = job.id, "{error}");
+            let replay = format!("reprise jobs retry {}", job.id);
+            let failure = Failure { error, replay, retry, ..Failure::default() };
+            let told = self.settled(|| self.queue.fail(token, failure.clone()));
+            if matches!(told, Ok(true)) { 1 } else { 2 }
+        };
+        let (hook, event, text) = match self.delivery(leased) {
+            Ok(delivery) => delivery,
+            // A worker with another file may know it.
+            Err(error) => return failed(error.to_string(), error.kind == Kind::Missing),
+        };
         // Counted before it is made, so that a receiver that brings workers down is not tried for ever.
         let tried = u32::try_from(job.progress.done).unwrap_or(u32::MAX).saturating_add(1);
         let progress = Progress {
@@ -92,32 +104,29 @@ impl Slot<'_> {
         if !matches!(held, Ok(Held::Ours)) {
             return 2;
         }
-        let failed = |error: String, retry: bool| {
-            tracing::warn!(job = job.id, "{error}");
-            let replay = format!("reprise jobs retry {}", job.id);
-            let failure = Failure { error, replay, retry, ..Failure::default() };
-            self.settled(|| self.queue.fail(token, failure.clone()))
-        };
-        let told = match self.try_once(leased, tried) {
-            Ok((hook, Next::Delivered)) => {
-                let result = serde_json::json!({ "webhook": hook, "tries": tried });
-                return match self.settled(|| self.queue.finish(token, result.clone())) {
+        match self.try_once(leased, hook, &event, &text, tried) {
+            Ok(Next::Delivered) => {
+                let result = serde_json::json!({ "webhook": hook.name, "tries": tried });
+                match self.settled(|| self.queue.finish(token, result.clone())) {
                     Ok(true) => 0,
                     _ => 2,
-                };
+                }
             }
-            Ok((hook, Next::Again(wait))) => {
-                tracing::info!(job = job.id, hook, tried, wait_s = wait.as_secs(), "not delivered");
-                self.settled(|| self.queue.release(token, wait))
+            Ok(Next::Again(wait)) => {
+                let wait_s = wait.as_secs();
+                tracing::info!(job = job.id, hook = hook.name, tried, wait_s, "not delivered");
+                match self.settled(|| self.queue.release(token, wait)) {
+                    Ok(true) => 1,
+                    _ => 2,
+                }
             }
-            Ok((hook, Next::GiveUp(why))) => failed(format!("webhook `{hook}`: {why}"), false),
-            // A worker with another file may know it.
-            Err(error) => failed(error.to_string(), error.kind == Kind::Missing),
-        };
-        if matches!(told, Ok(true)) { 1 } else { 2 }
+            Ok(Next::GiveUp(why)) => failed(format!("webhook `{}`: {why}", hook.name), false),
+            Err(error) => failed(error.to_string(), false),
+        }
     }
 
-    fn try_once(&self, leased: &Leased, tried: u32) -> Result<(String, Next)> {
+    /// What is delivered to whom: one text is signed and sent.
+    fn delivery(&self, leased: &Leased) -> Result<(&Hook, CloudEvent, String)> {
         let unreadable = |error: serde_json::Error| {
             Error::new(Kind::Malformed, format!("the job's body cannot be read: {error}"))
         };
@@ -127,10 +136,20 @@ impl Slot<'_> {
             let message = format!("no webhook `{}` is in this worker's file", delivery.hook);
             Error::new(Kind::Missing, message)
         })?;
-        // One text is signed and sent, and the answer comes while the job is still ours.
-        let text = delivery.event.to_string();
-        let id = message_id(&leased.job.tenant, &event);
-        let signed = hook.sign(&id, jiff::Timestamp::now().as_second(), &text)?;
+        Ok((hook, event, delivery.event.to_string()))
+    }
+
+    fn try_once(
+        &self,
+        leased: &Leased,
+        hook: &Hook,
+        event: &CloudEvent,
+        text: &str,
+        tried: u32,
+    ) -> Result<Next> {
+        let id = message_id(&leased.job.tenant, event);
+        let signed = hook.sign(&id, jiff::Timestamp::now().as_second(), text)?;
+        // The answer comes, or not, while the job is still ours.
         let timeout = TIMEOUT.min(self.options.lease * 3 / 4).max(Duration::from_millis(100));
         let to = PostTo { timeout, ..hook.to.clone() };
         let headers = [
@@ -139,8 +158,7 @@ impl Slot<'_> {
             ("webhook-timestamp", signed.timestamp.as_str()),
             ("webhook-signature", signed.signature.as_str()),
         ];
-        let answer = post(&to, &headers, text.as_bytes());
-        Ok((delivery.hook, next(&answer, tried)))
+        Ok(next(&post(&to, &headers, text.as_bytes()), tried))
     }
 }
 
