@@ -361,3 +361,33 @@ fn a_wish_that_is_none_is_refused_with_what_is_wrong() {
     let worker = setting.worker(&hooks, &["--until-empty"]).wait(Duration::from_secs(60));
     worker.expect(65).says(&["unknown field"]);
 }
+
+#[test]
+fn a_delivery_that_nobody_can_make_is_parked() {
+    let setting = Setting::new(Session::new());
+    let hooks = setting.hooks(&[("all", "")]);
+    let queue = reprise_queue::open(&setting.queue).unwrap();
+    let event = json!({ "specversion": "1.0", "id": "1", "source": "/a", "type": "t", "data": {} });
+    for (key, body) in [
+        ("unknown hook", json!({ "hook": "nobody", "event": event })),
+        ("no event", json!({ "hook": "all", "event": 7 })),
+    ] {
+        let job = reprise_queue::NewJob {
+            tenant: "a".to_owned(),
+            lane: reprise_queue::Lane::Remix,
+            kind: "webhook.deliver".to_owned(),
+            key: key.to_owned(),
+            body,
+        };
+        queue.enqueue(&job).unwrap();
+    }
+    setting.finish(&hooks);
+    let jobs = setting.jobs("webhook.deliver");
+    let told: Vec<_> = jobs.iter().map(|job| (&job["state"], &job["failures"])).collect();
+    // Another worker may know the hook; nobody can read what is none.
+    assert_eq!(told, [(&json!("parked"), &json!(5)), (&json!("parked"), &json!(1))], "{jobs:?}");
+    assert!(jobs[0]["failure"]["error"].as_str().unwrap().contains("`nobody`"));
+    assert!(setting.server.received("/all").is_empty());
+    // Failed deliveries are nothing that sellers are told of.
+    assert!(setting.events().is_empty());
+}
