@@ -17,7 +17,7 @@ PACKAGES := build-essential cmake pkg-config clang libclang-dev \
 # An S3 server that keeps conditional writes, for the tests alone.
 MOTO := $(TARGET)/moto/5.2.1
 
-.PHONY: all setup build demo test fuzz cuts bench eval eval-checks lint fmt docs clean
+.PHONY: all setup build demo test fuzz chaos cuts bench eval eval-checks lint fmt docs clean
 
 all: build
 
@@ -56,6 +56,10 @@ $(MOTO)/bin/moto_server: | setup
 ## fuzz: every hostile file, 10,000 mutated recordings, every parser of ours; `make test` does a part
 fuzz: build
 	REPRISE_BIN=$(abspath $(TARGET))/debug/reprise $(TARGET)/debug/reprise-fuzz
+
+## chaos: 500 kills, 200 stops past the lease, servers that die and a store that fails, over many jobs
+chaos: build $(MOTO)/bin/moto_server
+	REPRISE_CHAOS=all $(CARGO) test --workspace --test chaos -- --nocapture --test-threads 1
 
 ## cuts: 500 smart cuts at random points, each picture held against the recording's
 cuts: setup

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use reprise_tests::command::{Output, Running, reprise, start};
+use reprise_tests::command::{Output, Running, reprise, reprise_in, start};
 use reprise_tests::session::{Session, short_clips};
 use reprise_tests::tree;
 use serde_json::Value;
@@ -57,6 +57,14 @@ impl Fleet {
         output
     }
 
+    /// What a run into the same folder leaves.
+    fn again(&self, out: &str) -> tree::Tree {
+        let (manifest, out) = (self.session.manifest(), self.out(out));
+        let (manifest, out_text) = (manifest.to_str().unwrap(), out.to_str().unwrap());
+        reprise(["run", manifest, "--out", out_text, "--settings", &self.settings]).expect(0);
+        tree::read(&out)
+    }
+
     fn job(&self, id: &str) -> Value {
         let shown = reprise(["jobs", "show", id, "--queue", &self.queue, "--json"]);
         shown.expect(0);
@@ -65,10 +73,7 @@ impl Fleet {
 
     /// What `reprise run` makes of it.
     fn wanted(&self) -> tree::Tree {
-        let (manifest, out) = (self.session.manifest(), self.out("wanted"));
-        let (manifest, out_text) = (manifest.to_str().unwrap(), out.to_str().unwrap());
-        reprise(["run", manifest, "--out", out_text, "--settings", &self.settings]).expect(0);
-        tree::read(&out)
+        self.again("wanted")
     }
 }
 
@@ -194,4 +199,91 @@ fn a_job_that_makes_no_progress_is_ended_and_tried_again() {
     let job = fleet.job(&id);
     assert_eq!((&job["state"], &job["fence"]), (&Value::from("done"), &Value::from(2)));
     tree::assert_same_bytes(&tree::read(&fleet.out("out")), &fleet.wanted(), "after a freeze");
+}
+
+/// Jobs of a kind.
+fn of_kind(fleet: &Fleet, kind: &str) -> Vec<Value> {
+    let listed = reprise(["jobs", "list", "--queue", &fleet.queue, "--json", "--limit", "0"]);
+    listed.expect(0);
+    let all = listed.json()["jobs"].as_array().unwrap().clone();
+    all.into_iter().filter(|job| job["kind"] == kind).collect()
+}
+
+#[test]
+fn the_clips_of_one_live_are_shared_by_workers_and_their_deaths_change_nothing() {
+    let fleet = Fleet::new(Session::new());
+    let id = fleet.enqueue("out")["id"].as_str().unwrap().to_owned();
+    let one = ["--slots", "1", "--until-empty"];
+    let mut workers = vec![fleet.worker(&one)];
+    wait_until("the windows are offered", || !of_kind(&fleet, "live.window").is_empty());
+    workers.push(fleet.worker(&one));
+    let names = || {
+        let taken = of_kind(&fleet, "live.window");
+        let holder = |job: &Value| job["holder"]["worker"].as_str().map(str::to_owned);
+        taken.iter().filter_map(holder).collect::<std::collections::BTreeSet<_>>()
+    };
+    wait_until("both make clips", || names().len() == 2);
+    // The one that waits for the others dies, and later the helper too.
+    workers.remove(0).kill();
+    let third = fleet.worker(&one);
+    wait_until("another has the LIVE", || fleet.job(&id)["fence"] == 2);
+    workers.remove(0).kill();
+    third.wait(Duration::from_secs(300)).expect(0).says(&["1 jobs done"]);
+    let windows = of_kind(&fleet, "live.window");
+    assert!(windows.len() > 1);
+    for window in &windows {
+        assert_eq!(
+            (&window["state"], &window["body"]["parent"]),
+            (&"done".into(), &id.clone().into())
+        );
+    }
+    tree::assert_same_bytes(&tree::read(&fleet.out("out")), &fleet.wanted(), "made by three");
+}
+
+#[test]
+fn a_window_that_was_given_up_leaves_the_other_clips() {
+    let fleet = Fleet::new(Session::new());
+    let id = fleet.enqueue("out")["id"].as_str().unwrap().to_owned();
+    let worker = fleet.worker(&["--slots", "1"]);
+    wait_until("the windows are offered", || {
+        let total = fleet.job(&id)["progress"]["total"].as_u64();
+        total.is_some_and(|total| total > 0 && of_kind(&fleet, "live.window").len() as u64 == total)
+    });
+    worker.kill();
+    let waits = |job: &Value| job["state"] == "waiting";
+    let last = of_kind(&fleet, "live.window").into_iter().rfind(waits).unwrap();
+    let window = last["id"].as_str().unwrap();
+    reprise(["jobs", "cancel", window, "--queue", &fleet.queue]).expect(0);
+    fleet.finish().says(&["1 jobs done"]);
+    let session =
+        std::path::PathBuf::from(fleet.job(&id)["result"]["session_json"].as_str().unwrap());
+    let outcome: Value = serde_json::from_slice(&std::fs::read(session).unwrap()).unwrap();
+    let moment = &last["body"]["moment"]["id"];
+    let told = outcome["not_clipped"].as_array().unwrap();
+    let told = told.iter().find(|one| one["moment_id"] == *moment).unwrap();
+    assert!(told["detail"].as_str().unwrap().contains("was cancelled"), "{told}");
+    assert!(!outcome["clips"].as_array().unwrap().is_empty());
+    // What was given up is no finished run: the same LIVE again makes what is missing.
+    tree::assert_same_bytes(&fleet.again("out"), &fleet.wanted(), "after it was done again");
+}
+
+#[test]
+fn a_list_is_done_line_by_line_or_by_the_number_of_an_array() {
+    let fleet = Fleet::new(Session::new());
+    let manifest = fleet.session.manifest();
+    let list = fleet.out("lives.txt");
+    let text = format!("# lives\n{}\nnowhere/session.toml\n", manifest.display());
+    std::fs::write(&list, text).unwrap();
+    let (list, out) = (list.to_str().unwrap().to_owned(), fleet.out("out"));
+    let call = ["batch", &list, "--out", out.to_str().unwrap(), "--settings", &fleet.settings];
+    let all = reprise(call.into_iter().chain(["--json"]));
+    all.expect(66).says(&["line 3: ", "nowhere"]);
+    let told = all.json();
+    assert_eq!((&told[0]["exit_code"], &told[1]["exit_code"]), (&0.into(), &66.into()));
+    assert!(!told[0]["clips"].as_array().unwrap().is_empty());
+    tree::assert_same_bytes(&tree::read(&out), &fleet.wanted(), "from a list");
+    let task = |number: &str| reprise_in(&[("SLURM_ARRAY_TASK_ID", number.to_owned())], call);
+    task("0").expect(0).says(&["line 2: "]);
+    task("1").expect(66);
+    task("2").expect(64).says(&["has 2 LIVEs"]);
 }

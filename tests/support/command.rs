@@ -95,6 +95,14 @@ pub fn reprise_in<S: AsRef<OsStr>>(
     environment: &[(&str, String)],
     arguments: impl IntoIterator<Item = S>,
 ) -> Output {
+    start_in(environment, arguments).wait(LIMIT)
+}
+
+/// Starts `reprise` in surroundings as those of [`reprise_in`].
+pub fn start_in<S: AsRef<OsStr>>(
+    environment: &[(&str, String)],
+    arguments: impl IntoIterator<Item = S>,
+) -> Running {
     let mut command = Command::new(binary());
     command.args(arguments).env_remove("REPRISE_LOG");
     for (name, _) in std::env::vars_os() {
@@ -105,7 +113,7 @@ pub fn reprise_in<S: AsRef<OsStr>>(
     // No credentials of whoever runs the tests, and no machine's role.
     command.env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
     command.envs(environment.iter().map(|(name, value)| (name, value)));
-    Running::start(&mut command).wait(LIMIT)
+    Running::start(&mut command)
 }
 
 /// Starts `reprise`.

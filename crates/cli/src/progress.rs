@@ -16,6 +16,7 @@ pub fn sink() -> ProgressSink {
             Progress::Stage { name, detail } => tracing::info!(detail, "{name}"),
             Progress::Warning(text) => tracing::warn!("{text}"),
             Progress::Windows { total } => tracing::info!(total, "windows"),
+            Progress::Waiting { .. } => {}
             Progress::Window { moment_id, detail } => tracing::info!(moment_id, "{detail}"),
         })
     }
@@ -40,6 +41,7 @@ fn bar() -> ProgressSink {
             bar.set_length(*total as u64);
             bar.set_position(0);
         }
+        Progress::Waiting { .. } => {}
         Progress::Window { moment_id, detail } => {
             bar.suspend(|| crate::output::say(&format!("{moment_id}  {detail}")));
             bar.inc(1);

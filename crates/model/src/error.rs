@@ -48,6 +48,11 @@ impl Kind {
             Self::TryAgain => 75,
         }
     }
+
+    /// Whether the same may work at another time or on another machine: the input is not to blame.
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::TryAgain | Self::Io | Self::Unavailable)
+    }
 }
 
 /// Where it happened, as far as known.

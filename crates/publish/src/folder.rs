@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use reprise_model::clip::Clip;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::{Error, Kind, Result};
-use reprise_store::{Key, ObjectStore, PutOptions};
+use reprise_store::{Key, ObjectStore, PutOptions, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -60,6 +60,17 @@ pub struct Finished {
     pub session_json: String,
     /// Where `report.html` is, for people.
     pub report: String,
+}
+
+/// How often a run is published anew when another was published at the same time.
+const COMMITS_MAX: usize = 8;
+/// Objects that are removed before one looks again whose run is the newest.
+const SWEPT_AT_ONCE: usize = 16;
+
+/// What stood there before a run was published.
+struct Seen {
+    report: Option<Version>,
+    session: Option<Version>,
 }
 
 /// The folder of one session.
@@ -194,16 +205,48 @@ impl<'a> SessionFolder<'a> {
     /// which is the moment it counts; after that everything that the run does not name is swept.
     /// Safe to repeat, after a crash at any point and by several workers at once.
     ///
+    /// `may_commit` is asked after looking at what is there and before anything of it is replaced; what
+    /// another replaced since is not touched, and it is asked again. So a worker that stood still and
+    /// lost its lease meanwhile changes nothing.
+    ///
     /// # Errors
     /// [`Kind::Bug`] where `run` and `outcome` speak of different things, [`Kind::TryAgain`] where a
-    /// clip that the run names is gone (another run swept it meanwhile); the store's.
+    /// clip that the run names is gone (another run swept it meanwhile) or others keep publishing; the
+    /// store's and those of `may_commit`.
     pub fn finish(
         &self,
         run: &RunManifest,
         outcome: &SessionOutcome,
         report_html: &str,
+        may_commit: &dyn Fn() -> Result<()>,
     ) -> Result<Finished> {
         self.agree(run, outcome)?;
+        for _ in 0..COMMITS_MAX {
+            let seen = self.seen()?;
+            may_commit()?;
+            if let Some(finished) = self.commit(&seen, run, outcome, report_html)? {
+                return Ok(finished);
+            }
+        }
+        let message = "other runs of this session keep being published: run it again later";
+        Err(Error::new(Kind::TryAgain, message).in_file(self.prefix.clone()))
+    }
+
+    fn seen(&self) -> Result<Seen> {
+        Ok(Seen {
+            report: self.store.version(&self.key("report.html")?)?,
+            session: self.store.version(&self.key("session.json")?)?,
+        })
+    }
+
+    /// `None` where another run was published since.
+    fn commit(
+        &self,
+        seen: &Seen,
+        run: &RunManifest,
+        outcome: &SessionOutcome,
+        report_html: &str,
+    ) -> Result<Option<Finished>> {
         for (folder, ids) in
             [(ClipFolder::Shipped, &run.clips), (ClipFolder::Rejected, &run.rejected)]
         {
@@ -216,24 +259,27 @@ impl<'a> SessionFolder<'a> {
         let manifest = to_json(run)?;
         let first = self.store.put_if_absent(&run_key, &manifest, PutOptions::for_key(&run_key))?;
         if !first && self.store.get(&run_key)?.is_none_or(|found| found != manifest) {
-            // Equal keys mean equal results. Where it is not so (a file damaged by hand), what is
-            // about to be published is what counts.
+            // Equal keys mean equal results. Where it is not so (a window that was given up, a file
+            // damaged by hand), what is about to be published is what counts.
             self.store.put(&run_key, &manifest, PutOptions::for_key(&run_key))?;
         }
         let report_key = self.key("report.html")?;
-        self.store.put(&report_key, report_html.as_bytes(), PutOptions::for_key(&report_key))?;
         let session_key = self.key("session.json")?;
-        self.store.put(&session_key, &to_json(outcome)?, PutOptions::for_key(&session_key))?;
-
-        // Another run may have taken over by now; then what it names is not ours to sweep.
-        let current = self.newest_name()?;
-        let swept = if current.as_deref() == Some(&run.run) { self.sweep(run)? } else { 0 };
-        Ok(Finished {
+        let replaced = |key: &Key, bytes: &[u8], version: Option<&Version>| {
+            self.store.put_if_version(key, bytes, PutOptions::for_key(key), version)
+        };
+        // Both or none: whoever changed one of them has looked at the other before.
+        if !replaced(&report_key, report_html.as_bytes(), seen.report.as_ref())?
+            || !replaced(&session_key, &to_json(outcome)?, seen.session.as_ref())?
+        {
+            return Ok(None);
+        }
+        Ok(Some(Finished {
             first,
-            swept,
+            swept: self.sweep(run)?,
             session_json: self.store.location(&session_key),
             report: self.store.location(&report_key),
-        })
+        }))
     }
 
     /// Whether the session has a report.
@@ -290,8 +336,14 @@ impl<'a> SessionFolder<'a> {
             }
         }
         swept.sort_by_key(|key| !key.as_str().ends_with("/clip.json"));
-        for key in &swept {
-            self.store.delete(key)?;
+        for (count, keys) in swept.chunks(SWEPT_AT_ONCE).enumerate() {
+            // Another run may have taken over by now; then what it names is not ours to sweep.
+            if self.newest_name()?.as_deref() != Some(&run.run) {
+                return Ok(count * SWEPT_AT_ONCE);
+            }
+            for key in keys {
+                self.store.delete(key)?;
+            }
         }
         Ok(swept.len())
     }

@@ -21,4 +21,8 @@ pub struct RunManifest {
     pub rejected: Vec<String>,
     /// Stage objects to keep, each as `<stage>/<key>`.
     pub stages: Vec<String>,
+    /// Moments whose windows were given up for no fault of the input: the same inputs again are worth
+    /// a try.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<String>,
 }

@@ -5,12 +5,13 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::Sample;
 use reprise_model::clip::Clip;
 use reprise_model::{Error, Grade, Kind, Result};
 use reprise_publish::{ClipFiles, ClipFolder, RunManifest, SessionFolder, captions};
-use reprise_store::{Entry, FolderStore, Key, ObjectStore, PutOptions};
+use reprise_store::{Entry, FolderStore, Key, ObjectStore, PutOptions, Version};
 
 const PREFIX: &str = "sim-seller/sim-easy-33";
 
@@ -56,6 +57,10 @@ impl TestStore {
     }
 }
 
+fn version_of(bytes: &[u8]) -> Version {
+    Version::new(blake3::hash(bytes).to_hex().as_str())
+}
+
 impl ObjectStore for TestStore {
     fn put(&self, key: &Key, bytes: &[u8], _: PutOptions) -> Result<()> {
         self.operation("put", key.as_str())?;
@@ -66,6 +71,26 @@ impl ObjectStore for TestStore {
         self.operation("put_if_absent", key.as_str())?;
         let mut objects = self.objects.lock().unwrap();
         if objects.contains_key(key.as_str()) {
+            return Ok(false);
+        }
+        objects.insert(key.to_string(), bytes.to_vec());
+        Ok(true)
+    }
+    fn version(&self, key: &Key) -> Result<Option<Version>> {
+        self.operation("version", key.as_str())?;
+        let objects = self.objects.lock().unwrap();
+        Ok(objects.get(key.as_str()).map(|bytes| version_of(bytes)))
+    }
+    fn put_if_version(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        _: PutOptions,
+        version: Option<&Version>,
+    ) -> Result<bool> {
+        self.operation("put", key.as_str())?;
+        let mut objects = self.objects.lock().unwrap();
+        if objects.get(key.as_str()).map(|bytes| version_of(bytes)).as_ref() != version {
             return Ok(false);
         }
         objects.insert(key.to_string(), bytes.to_vec());
@@ -138,11 +163,20 @@ impl Job {
             clips: ids(&sample.clips),
             rejected: ids(&sample.rejected),
             stages: vec![format!("segment/{run}")],
+            given_up: Vec::new(),
         };
         Self { sample, run, videos }
     }
 
+    fn report(&self) -> String {
+        format!("<!doctype html>{}", self.run.run)
+    }
+
     fn run(&self, store: &dyn ObjectStore) -> Result<()> {
+        self.run_if(store, &|| Ok(()))
+    }
+
+    fn run_if(&self, store: &dyn ObjectStore, may_commit: &dyn Fn() -> Result<()>) -> Result<()> {
         let folder = SessionFolder::new(store, "sim-seller", "sim-easy-33");
         if folder.stage_get::<Vec<u32>>("segment", &self.run.run)?.is_none() {
             folder.stage_put("segment", &self.run.run, &vec![1, 2, 3])?;
@@ -155,7 +189,7 @@ impl Job {
                 folder.put_clip(place, clip, &self.files(clip))?;
             }
         }
-        folder.finish(&self.run, &self.sample.outcome, "<!doctype html>")?;
+        folder.finish(&self.run, &self.sample.outcome, &self.report(), may_commit)?;
         Ok(())
     }
 
@@ -332,7 +366,7 @@ fn what_does_not_agree_is_refused() {
     job.run(&store).unwrap();
     let folder = SessionFolder::new(&store, "sim-seller", "sim-easy-33");
     let outcome = &job.sample.outcome;
-    let kind = |run: &RunManifest| folder.finish(run, outcome, "").unwrap_err().kind;
+    let kind = |run: &RunManifest| folder.finish(run, outcome, "", &|| Ok(())).unwrap_err().kind;
     assert_eq!(kind(&RunManifest { run: "other".into(), ..job.run.clone() }), Kind::Bug);
     assert_eq!(kind(&RunManifest { clips: vec!["c-01".into()], ..job.run.clone() }), Kind::Bug);
     assert_eq!(
@@ -340,7 +374,7 @@ fn what_does_not_agree_is_refused() {
         Kind::TryAgain
     );
     let other = SessionFolder::new(&store, "sim-seller", "other");
-    assert_eq!(other.finish(&job.run, outcome, "").unwrap_err().kind, Kind::Bug);
+    assert_eq!(other.finish(&job.run, outcome, "", &|| Ok(())).unwrap_err().kind, Kind::Bug);
 
     let mut clip = job.sample.clips[0].clone();
     let files = job.files(&clip);
@@ -370,45 +404,100 @@ fn names_do_not_leave_the_folder() {
     assert!(folder.put_clip(ClipFolder::Shipped, &job.sample.clips[0], &files).is_err());
 }
 
+/// A store under an older run's worker, which stands still before one of its operations while a newer
+/// run is made and published.
+struct Late<'a> {
+    store: &'a TestStore,
+    newer: &'a Job,
+    before: usize,
+    asked: AtomicUsize,
+}
+
+impl Late<'_> {
+    fn next(&self) -> &TestStore {
+        if self.asked.fetch_add(1, Ordering::Relaxed) == self.before {
+            self.newer.run(self.store).unwrap();
+        }
+        self.store
+    }
+
+    fn lease_lost(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > self.before
+    }
+}
+
+impl ObjectStore for Late<'_> {
+    fn put(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<()> {
+        self.next().put(key, bytes, options)
+    }
+    fn put_if_absent(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<bool> {
+        self.next().put_if_absent(key, bytes, options)
+    }
+    fn version(&self, key: &Key) -> Result<Option<Version>> {
+        self.next().version(key)
+    }
+    fn put_if_version(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        options: PutOptions,
+        version: Option<&Version>,
+    ) -> Result<bool> {
+        self.next().put_if_version(key, bytes, options, version)
+    }
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>> {
+        self.next().get(key)
+    }
+    fn exists(&self, key: &Key) -> Result<bool> {
+        self.next().exists(key)
+    }
+    fn list(&self, prefix: &str) -> Result<Vec<Entry>> {
+        self.next().list(prefix)
+    }
+    fn delete(&self, key: &Key) -> Result<()> {
+        self.next().delete(key)
+    }
+    fn location(&self, key: &Key) -> String {
+        self.store.location(key)
+    }
+}
+
 #[test]
-fn a_late_worker_of_an_older_run_sweeps_nothing_of_the_newer() {
-    // The older run's worker stops right after it wrote session.json; the newer one finishes; then
-    // the older one's check sees that it was overtaken. Played here by a store that swaps
-    // session.json under the older worker.
-    struct Overtaken<'a>(&'a TestStore, Vec<u8>);
-    impl ObjectStore for Overtaken<'_> {
-        fn put(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<()> {
-            let newer = key.as_str().ends_with("/session.json");
-            self.0.put(key, if newer { &self.1 } else { bytes }, options)
+fn a_worker_that_stood_still_anywhere_replaces_and_sweeps_nothing_of_a_newer_run() {
+    let (oldest, older) = (Job::new("run-0", &[7], &[]), Job::new("run-1", &[1, 2], &[3]));
+    let newer = Job::new("run-2", &[4], &[5]);
+    let mut stopped = 0;
+    for before in 0.. {
+        let store = TestStore::default();
+        oldest.run(&store).unwrap();
+        let late = Late { store: &store, newer: &newer, before, asked: AtomicUsize::new(0) };
+        let gate = || match late.lease_lost() {
+            true => Err(Error::new(Kind::TryAgain, "the lease is lost")),
+            false => Ok(()),
+        };
+        let ended = older.run_if(&late, &gate);
+        if !late.lease_lost() {
+            ended.unwrap();
+            assert!(before > 40, "it stood still {before} times");
+            break;
         }
-        fn put_if_absent(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<bool> {
-            self.0.put_if_absent(key, bytes, options)
-        }
-        fn get(&self, key: &Key) -> Result<Option<Vec<u8>>> {
-            self.0.get(key)
-        }
-        fn exists(&self, key: &Key) -> Result<bool> {
-            self.0.exists(key)
-        }
-        fn list(&self, prefix: &str) -> Result<Vec<Entry>> {
-            self.0.list(prefix)
-        }
-        fn delete(&self, key: &Key) -> Result<()> {
-            self.0.delete(key)
-        }
-        fn location(&self, key: &Key) -> String {
-            self.0.location(key)
+        stopped += usize::from(ended.is_err());
+        let folder = SessionFolder::new(&store, "sim-seller", "sim-easy-33");
+        assert_eq!(folder.newest().unwrap().unwrap().run, "run-2", "stopped before {before}");
+        assert_eq!(folder.newest_run().unwrap().unwrap(), newer.run, "stopped before {before}");
+        let report = &store.files()[&format!("{PREFIX}/report.html")];
+        assert_eq!(report, newer.report().as_bytes(), "stopped before {before}");
+        for (place, clips) in [
+            (ClipFolder::Shipped, &newer.sample.clips),
+            (ClipFolder::Rejected, &newer.sample.rejected),
+        ] {
+            for clip in clips {
+                let whole = folder.clip_is_whole(place, &clip.clip_id).unwrap();
+                assert!(whole.is_some(), "{} after a stop before {before}", clip.clip_id);
+            }
         }
     }
-    let store = TestStore::default();
-    let newer = Job::new("run-2", &[4], &[]);
-    newer.run(&store).unwrap();
-    let session = store.files()[&format!("{PREFIX}/session.json")].clone();
-    Job::new("run-1", &[1], &[]).run(&Overtaken(&store, session)).unwrap();
-    assert!(store.names().contains("clips/c-04/clip.mp4"));
-    assert!(store.names().contains(".runs/run-2.json"));
-    newer.run(&store).unwrap();
-    assert!(!store.names().contains("clips/c-01/clip.mp4"), "the newer run sweeps the older's");
+    assert!(stopped > 20, "it learned {stopped} times that it was late");
 }
 
 #[test]

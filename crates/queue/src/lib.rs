@@ -155,7 +155,8 @@ pub trait Queue: Send + Sync {
 ///
 /// - `sqlite:///absolute/queue.db`, `sqlite:relative.db`: a file of this machine, for any number of
 ///   its processes. Not on a network's file system.
-/// - `nats://host:port?prefix=reprise&replicas=3`: JetStream. See [`Queue`] for what is promised; a
+/// - `nats://host:port?prefix=reprise&replicas=3`: JetStream; of a cluster all servers may be named,
+///   `nats://a:4222,b:4222,c:4222?replicas=3`. See [`Queue`] for what is promised; a
 ///   server that acknowledges before it syncs can break it when it loses power. So a version below
 ///   2.10, which cannot do otherwise, is refused unless `replicas` is 3 or more (a write is then
 ///   acknowledged by most of them) or the URL says `unsynced=accept`. From 2.10 on it depends on the

@@ -4,16 +4,16 @@
 //! moved to its name, so no name ever shows half a file. The temporaries share one folder so that
 //! what a crash left is found at [`FolderStore::open`] without walking the whole store.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reprise_model::{Error, Kind, Result};
 
 use crate::key::{TEMPORARY, check_prefix};
-use crate::{Entry, Key, ObjectStore, PutOptions};
+use crate::{Entry, Key, ObjectStore, PutOptions, Version};
 
 /// How old a dead process's temporary is before it is swept. A process that cannot be seen from
 /// here (another machine or container on the same folder) has this long to finish one write; one
@@ -22,6 +22,10 @@ const TEMPORARY_AGE_MIN: Duration = Duration::from_secs(60);
 
 /// How often a write is begun anew when a sweep or a removal took its temporary or its folder.
 const ATTEMPTS_MAX: u32 = 32;
+
+/// How long one waits for another process that replaces an object, which takes it milliseconds; it may
+/// have been stopped just then.
+const TURN_MAX: Duration = Duration::from_secs(10);
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -149,6 +153,22 @@ impl FolderStore {
         }
     }
 
+    /// Waits until no other process compares and replaces.
+    fn turn(&self) -> std::io::Result<File> {
+        let folder = File::open(&self.root)?;
+        let until = Instant::now() + TURN_MAX;
+        loop {
+            match folder.try_lock() {
+                Ok(()) => return Ok(folder),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if Instant::now() >= until => {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
     fn leads_through_link(&self, folder: &Path) -> Result<bool> {
         let below = folder.strip_prefix(&self.root).unwrap_or(Path::new(""));
         let mut path = self.root.clone();
@@ -243,6 +263,33 @@ impl ObjectStore for FolderStore {
                 if found.is_file() { Ok(false) } else { Err(error) }
             }
             Err(error) => Err(error),
+        })
+    }
+
+    fn version(&self, key: &Key) -> Result<Option<Version>> {
+        let bytes = self.get(key)?;
+        Ok(bytes.map(|bytes| Version(blake3::hash(&bytes).to_hex().to_string())))
+    }
+
+    fn put_if_version(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        options: PutOptions,
+        version: Option<&Version>,
+    ) -> Result<bool> {
+        let Some(version) = version else { return self.put_if_absent(key, bytes, options) };
+        self.write(key, bytes, |from, to| {
+            // Held from the look to the rename. A process that ends lets go of it.
+            let _turn = self.turn()?;
+            match fs::read(to) {
+                Ok(found) if blake3::hash(&found).to_hex().as_str() == version.0 => {
+                    fs::rename(from, to).map(|()| true)
+                }
+                Ok(_) => Ok(false),
+                Err(error) if is_absent(&error) => Ok(false),
+                Err(error) => Err(error),
+            }
         })
     }
 
@@ -402,6 +449,10 @@ fn failed(path: &Path, error: std::io::Error) -> Error {
     let message = match error.kind() {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             return not_a_folder(path).caused_by(error);
+        }
+        ErrorKind::WouldBlock => {
+            let message = "another process holds the folder's lock and does not get on: try again";
+            return Error::new(Kind::TryAgain, message).in_file(file);
         }
         ErrorKind::ReadOnlyFilesystem => "lies on a file system that is read-only",
         ErrorKind::QuotaExceeded => "this user's share of the disk is used up",

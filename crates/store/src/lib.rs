@@ -44,6 +44,26 @@ pub trait ObjectStore: Send + Sync {
     /// As [`ObjectStore::put`]; [`Kind::Unsupported`] where the place cannot decide who was first.
     fn put_if_absent(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<bool>;
 
+    /// Which bytes an object has now; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Kind::Io`] where it is there and that cannot be found out.
+    fn version(&self, key: &Key) -> Result<Option<Version>>;
+
+    /// Writes an object if it is still of this version, `None` that there is still none; `false` says
+    /// that somebody else changed it, and then nothing is written. So a process that stood still
+    /// between looking and writing changes nothing.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::put`]; [`Kind::TryAgain`] where another process keeps the place busy.
+    fn put_if_version(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        options: PutOptions,
+        version: Option<&Version>,
+    ) -> Result<bool>;
+
     /// The bytes of an object; `None` where there is none.
     ///
     /// # Errors
@@ -88,6 +108,22 @@ pub trait ObjectStore: Send + Sync {
 
     /// Where an object is or would be, for people and messages; no credentials in it.
     fn location(&self, key: &Key) -> String;
+}
+
+/// Which bytes an object has; only the store that said it knows what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(pub(crate) String);
+
+impl Version {
+    /// For stores of others.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// One object of a listing.

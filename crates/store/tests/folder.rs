@@ -188,6 +188,59 @@ fn of_many_first_comers_one_wins() {
 }
 
 #[test]
+fn of_many_that_replace_the_same_version_one_wins() {
+    let dir = tempfile::tempdir().unwrap();
+    const WRITERS: usize = 16;
+    let name = key("r/session.json");
+    put(&FolderStore::open(dir.path()).unwrap(), name.as_str(), b"first");
+    for round in 0..20 {
+        let version = FolderStore::open(dir.path()).unwrap().version(&name).unwrap();
+        let barrier = Barrier::new(WRITERS);
+        let won: usize = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..WRITERS)
+                .map(|writer| {
+                    let (name, barrier, dir) = (&name, &barrier, dir.path());
+                    let version = version.as_ref();
+                    scope.spawn(move || {
+                        let store = FolderStore::open(dir).unwrap();
+                        let bytes = format!("{round} by {writer}");
+                        barrier.wait();
+                        let options = PutOptions::default();
+                        store.put_if_version(name, bytes.as_bytes(), options, version).unwrap()
+                    })
+                })
+                .collect();
+            writers.into_iter().map(|writer| usize::from(writer.join().unwrap())).sum()
+        });
+        assert_eq!(won, 1, "round {round}");
+    }
+    let store = FolderStore::open(dir.path()).unwrap();
+    let version = store.version(&name).unwrap();
+    store.delete(&name).unwrap();
+    let replaced = |version| store.put_if_version(&name, b"x", PutOptions::default(), version);
+    assert!(!replaced(version.as_ref()).unwrap(), "what is gone is another version");
+    assert!(replaced(None).unwrap());
+    assert!(!replaced(None).unwrap());
+    assert!(replaced(store.version(&name).unwrap().as_ref()).unwrap());
+}
+
+#[test]
+fn a_lock_that_is_not_let_go_is_an_error_in_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FolderStore::open(dir.path()).unwrap();
+    put(&store, "s", b"1");
+    let version = store.version(&key("s")).unwrap();
+    let held = fs::File::open(dir.path()).unwrap();
+    held.lock().unwrap();
+    let replaced =
+        || store.put_if_version(&key("s"), b"2", PutOptions::default(), version.as_ref());
+    let error = replaced().unwrap_err();
+    assert_eq!(error.kind, reprise_model::Kind::TryAgain, "{error}");
+    drop(held);
+    assert!(replaced().unwrap());
+}
+
+#[test]
 fn writers_and_removers_do_not_trip_each_other() {
     let dir = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {

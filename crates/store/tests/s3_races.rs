@@ -58,6 +58,39 @@ fn of_sixteen_committers_on_each_key_one_wins() {
 }
 
 #[test]
+fn of_sixteen_that_replace_the_same_version_one_wins() {
+    let Some(server) = MotoServer::start() else { return };
+    let stores: Vec<S3Store> = (0..WRITERS).map(|_| opened(&server, "v")).collect();
+    let key = Key::new("session.json").unwrap();
+    stores[0].put(&key, b"0", PutOptions::for_key(&key)).unwrap();
+    for round in 1..=20 {
+        let version = stores[0].version(&key).unwrap();
+        let won: usize = std::thread::scope(|scope| {
+            let writers: Vec<_> = stores
+                .iter()
+                .enumerate()
+                .map(|(writer, store)| {
+                    let (version, key) = (version.as_ref(), &key);
+                    scope.spawn(move || {
+                        let bytes = format!("{round} by {writer}");
+                        let options = PutOptions::for_key(key);
+                        store.put_if_version(key, bytes.as_bytes(), options, version).unwrap()
+                    })
+                })
+                .collect();
+            writers.into_iter().map(|writer| usize::from(writer.join().unwrap())).sum()
+        });
+        assert_eq!(won, 1, "round {round}");
+    }
+    let version = stores[0].version(&key).unwrap();
+    stores[0].delete(&key).unwrap();
+    let put = |version| stores[0].put_if_version(&key, b"x", PutOptions::for_key(&key), version);
+    assert!(!put(version.as_ref()).unwrap(), "what is gone is another version");
+    assert!(put(None).unwrap());
+    assert!(!put(None).unwrap());
+}
+
+#[test]
 fn what_was_left_unfinished_is_swept() {
     let Some(server) = MotoServer::start() else { return };
     let store = opened(&server, "here");

@@ -14,14 +14,16 @@ mod post;
 mod recording;
 mod run;
 mod session;
+mod share;
 mod single;
 
 pub use advice::{Advice, OnRecording};
 pub use judge::{CheckRequest, CheckResult, check};
 pub use options::{Progress, ProgressSink, RunOptions};
 pub use recording::{OpenRecording, open_bytes};
-pub use run::{RunResult, run};
+pub use run::{RunResult, run, run_window};
 pub use session::{ExplainResult, OpenSession, SegmentResult, explain_session, segment_session};
+pub use share::{Hold, Share, Turn};
 pub use single::{CutRequest, CutResult, cut};
 
 /// The version that keys and outputs carry.

@@ -8,6 +8,7 @@ use reprise_segment::Settings;
 use reprise_transcode::{MediaWorkers, Profile, TrimSettings, Verify};
 
 use crate::advice::Advice;
+use crate::share::Share;
 
 /// Settings of a run; all but `jobs` and `workers` are part of its key.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub struct RunOptions {
     pub seller: Option<String>,
     /// Asked before the results are made public; may block. An error ends the run there.
     pub may_commit: CommitGate,
+    /// Other workers that make clips of the same LIVE.
+    pub share: Option<Arc<dyn Share>>,
 }
 
 /// Says whether a run may make its results public.
@@ -67,6 +70,7 @@ impl RunOptions {
             progress: Arc::new(|_| {}),
             seller: None,
             may_commit: Arc::new(|| Ok(())),
+            share: None,
         })
     }
 }
@@ -87,6 +91,11 @@ pub enum Progress {
     Windows {
         /// How many.
         total: usize,
+    },
+    /// Only windows that other workers have are left.
+    Waiting {
+        /// Changes while they are alive.
+        sign: String,
     },
     /// A window is done.
     Window {

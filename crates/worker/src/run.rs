@@ -15,7 +15,7 @@ use reprise_checks::{LiveFacts, Window, best_practices};
 use reprise_model::clip::Clip;
 use reprise_model::moment::Moment;
 use reprise_model::outcome::{ClipSummary, NotClipped, SessionOutcome};
-use reprise_model::{Result, WallTime};
+use reprise_model::{Error, Kind, Result, WallTime};
 use reprise_publish::{ClipFolder, ReportData, RunManifest, SessionFolder, render};
 use reprise_segment::Segmentation;
 use reprise_store::ObjectStore;
@@ -26,6 +26,7 @@ use crate::jobs;
 use crate::options::{Progress, RunOptions};
 use crate::recording::Recordings;
 use crate::session::OpenSession;
+use crate::share::{self, Unmade};
 
 /// What a run made.
 pub struct RunResult {
@@ -55,23 +56,7 @@ pub async fn run(
     let stage = |name, detail: String| tell(&Progress::Stage { name, detail });
 
     stage("ingest", session.display().to_string());
-    let path = session.to_owned();
-    let place = session.display().to_string();
-    let (workers, advice) = (options.workers.clone(), options.advice.clone());
-    let (session, recordings) = blocking(move || {
-        let mut session = OpenSession::open(&path)?;
-        session.read_materials(&advice);
-        let entries = &session.loaded.manifest.recordings;
-        let recordings = Recordings::open(&session.loaded.base, entries, &workers)?;
-        session.align(recordings.timeline.zero, recordings.timeline.duration);
-        Ok((session, recordings))
-    })
-    .await?;
-    let seller = session.loaded.manifest.seller.as_str();
-    if let Some(wanted) = options.seller.as_deref().filter(|wanted| *wanted != seller) {
-        let message = format!("is of the seller `{seller}`, and the job is `{wanted}`'s");
-        return Err(reprise_model::Error::new(reprise_model::Kind::Usage, message).in_file(place));
-    }
+    let (session, recordings) = open(session, &options).await?;
     for warning in &session.loaded.warnings {
         tell(&Progress::Warning(warning.to_string()));
     }
@@ -107,8 +92,8 @@ pub async fn run(
     stage("clips", format!("{} moments", moments.len()));
     tell(&Progress::Windows { total: moments.len() });
     let worker = Arc::clone(&job);
-    let made = jobs::each(moments.clone(), job.options.jobs, move |moment| {
-        let made = worker.context().make(&moment);
+    let make = move |moment: &Moment| {
+        let made = worker.context().make(moment);
         let detail = match &made {
             Ok((_, ClipOutcome::Shipped(made))) => {
                 let clip = &made.clip;
@@ -126,14 +111,59 @@ pub async fn run(
         let moment_id = moment.id.clone();
         (worker.options.progress)(&Progress::Window { moment_id, detail });
         made
-    })
-    .await;
+    };
+    let wait = |sign| tell(&Progress::Waiting { sign });
+    let share = job.options.share.clone();
+    let made = share::each(share, moments.clone(), job.options.jobs, make, wait).await;
 
     for file in &job.recordings.files {
         stage("read", file.source.told());
     }
     stage("publish", job.context().folder.prefix().to_owned());
     blocking(move || job.publish(&segmentation, &moments, made)).await
+}
+
+/// Makes the clip of one window of a session, for a worker that makes the whole of it.
+///
+/// # Errors
+/// As [`run`]; that the window becomes no clip is none, and neither is a recording that cannot be
+/// read there.
+pub async fn run_window(
+    session: &Path,
+    store: Arc<dyn ObjectStore>,
+    options: RunOptions,
+    moment: Moment,
+) -> Result<Result<()>> {
+    let (session, recordings) = open(session, &options).await?;
+    let run_key = String::new();
+    let job = Job { session, recordings, options, store, run_key };
+    blocking(move || match job.context().make(&moment) {
+        Err(error) if error.kind.may_pass() => Err(error),
+        made => Ok(made.map(drop)),
+    })
+    .await
+}
+
+/// Opens a session with its recordings.
+async fn open(path: &Path, options: &RunOptions) -> Result<(OpenSession, Recordings)> {
+    let place = path.display().to_string();
+    let path = path.to_owned();
+    let (workers, advice) = (options.workers.clone(), options.advice.clone());
+    let (session, recordings) = blocking(move || {
+        let mut session = OpenSession::open(&path)?;
+        session.read_materials(&advice);
+        let entries = &session.loaded.manifest.recordings;
+        let recordings = Recordings::open(&session.loaded.base, entries, &workers)?;
+        session.align(recordings.timeline.zero, recordings.timeline.duration);
+        Ok((session, recordings))
+    })
+    .await?;
+    let seller = session.loaded.manifest.seller.as_str();
+    if let Some(wanted) = options.seller.as_deref().filter(|wanted| *wanted != seller) {
+        let message = format!("is of the seller `{seller}`, and the job is `{wanted}`'s");
+        return Err(Error::new(Kind::Usage, message).in_file(place));
+    }
+    Ok((session, recordings))
 }
 
 /// Does what blocks on a thread of its own.
@@ -144,7 +174,7 @@ pub async fn blocking<T: Send + 'static>(
     let mut results = jobs::each(vec![()], 1, move |()| {
         match work.lock().ok().and_then(|mut slot| slot.take()) {
             Some(work) => work(),
-            None => Err(reprise_model::Error::new(reprise_model::Kind::Bug, "a stage ran twice")),
+            None => Err(Error::new(Kind::Bug, "a stage ran twice")),
         }
     })
     .await;
@@ -191,7 +221,7 @@ impl Job {
         let (Ok(Some(outcome)), Ok(Some(manifest))) = (folder.newest(), folder.newest_run()) else {
             return Ok(None);
         };
-        if outcome.run != self.run_key {
+        if outcome.run != self.run_key || !manifest.given_up.is_empty() {
             return Ok(None);
         }
         for (kind, ids) in
@@ -213,19 +243,21 @@ impl Job {
         &self,
         segmentation: &Segmentation,
         moments: &[Moment],
-        made: Vec<Result<(String, ClipOutcome)>>,
+        made: Vec<Result<(String, ClipOutcome), Unmade>>,
     ) -> Result<RunResult> {
         let mut shipped: Vec<Clip> = Vec::new();
         let mut rejected: Vec<Clip> = Vec::new();
         let mut seen: Vec<(String, Made)> = Vec::new();
         let mut stages: Vec<String> = Vec::new();
         let mut not_clipped: Vec<NotClipped> = Vec::new();
+        let mut given_up: Vec<String> = Vec::new();
         for (moment, made) in moments.iter().zip(made) {
             let (key, outcome) = match made {
                 Ok(made) => made,
                 // A full disk or a dead store ends the run; damage in one window does not.
-                Err(error) if error.kind == reprise_model::Kind::Io => return Err(error),
-                Err(error) => {
+                Err(unmade) if unmade.error.kind.may_pass() => return Err(unmade.error),
+                Err(Unmade { error, given_up: again }) => {
+                    given_up.extend(again.then(|| moment.id.clone()));
                     not_clipped.push(NotClipped {
                         moment_id: moment.id.clone(),
                         rule: "none".to_owned(),
@@ -277,6 +309,7 @@ impl Job {
             clips: ids(&shipped),
             rejected: ids(&rejected),
             stages,
+            given_up,
         };
         let html = render(&ReportData {
             title: None,
@@ -288,8 +321,8 @@ impl Job {
             products: &self.session.loaded.products,
             timezone: Some(&self.session.loaded.manifest.timezone),
         });
-        (self.options.may_commit)()?;
-        self.context().folder.finish(&manifest, &outcome, &html)?;
+        let may_commit = &*self.options.may_commit;
+        self.context().folder.finish(&manifest, &outcome, &html, may_commit)?;
         self.result(outcome, false)
     }
 

@@ -4,15 +4,17 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Duration;
 
 use reprise_model::{Error, Kind, Result};
 use reprise_queue::Progress as Far;
 use reprise_transcode::Verify;
-use reprise_worker::Progress;
-use reprise_worker::fleet::{Answer, LiveJob, LiveResult, Said};
-use serde::Deserialize;
+use reprise_worker::fleet::{
+    Answer, LiveJob, LiveResult, Said, Told, WINDOW, WindowJob, WindowResult, Windows,
+};
+use reprise_worker::{Progress, RunOptions};
+use serde::de::DeserializeOwned;
 
 use crate::settings::PipelineArgs;
 
@@ -26,14 +28,6 @@ const ANSWER: Duration = Duration::from_secs(120);
 pub struct Args {
     #[command(flatten)]
     pipeline: PipelineArgs,
-}
-
-/// The first line of standard input.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Told {
-    seller: String,
-    live: LiveJob,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -56,24 +50,29 @@ fn work(args: &Args) -> Result<()> {
     let told: Told = serde_json::from_str(&first)
         .map_err(|error| Error::new(Kind::Malformed, format!("the job cannot be read: {error}")))?;
     let (sender, answers) = mpsc::channel();
+    let shared: Arc<OnceLock<Arc<Windows>>> = Arc::default();
+    let taken = Arc::clone(&shared);
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(std::result::Result::ok) {
             if let Ok(answer) = serde_json::from_str::<Answer>(&line) {
                 let _ = sender.send(answer);
             }
         }
-        // The worker is gone: the job is another's, and nobody reads what would come of this.
+        // The worker is gone or stops: the job is another's, and nobody reads what would come of this.
+        if let Some(windows) = taken.get() {
+            windows.give_back();
+        }
         std::process::exit(i32::from(Kind::TryAgain.exit_code()));
     });
     let mut options = args.pipeline.options()?;
-    options.keep_rejected = told.live.keep_rejected;
-    if told.live.verify_full {
-        options.verify = Verify::Full;
+    // Windows are jobs, and the worker's slots say how many are done at once.
+    if args.pipeline.jobs.is_none() && told.share.is_some() {
+        options.jobs = 1;
     }
-    options.seller = Some(told.seller);
+    options.seller = Some(told.seller.clone());
     let shown = Arc::clone(&options.progress);
     let far = Arc::new(Mutex::new(Far::default()));
-    let windows = AtomicU64::new(0);
+    let made = AtomicU64::new(0);
     options.progress = Arc::new(move |progress| {
         shown(progress);
         let mut far = far.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -82,9 +81,10 @@ fn work(args: &Args) -> Result<()> {
             Progress::Windows { total } => far.total = *total as u64,
             // Its result is in the store: whoever goes on with the job need not do it again.
             Progress::Window { .. } => {
-                far.done = windows.fetch_add(1, Ordering::Relaxed) + 1;
+                far.done = made.fetch_add(1, Ordering::Relaxed) + 1;
                 far.stages_finished = u32::try_from(far.done).unwrap_or(u32::MAX);
             }
+            Progress::Waiting { sign } => far.stage = format!("waiting for other workers: {sign}"),
             Progress::Warning(_) => return,
         }
         say(&Said::Progress(far.clone()));
@@ -98,13 +98,57 @@ fn work(args: &Args) -> Result<()> {
             Err(_) => Err(Error::new(Kind::TryAgain, "the worker did not say that it may commit")),
         }
     });
-    let store = Arc::from(reprise_store::open(&told.live.out)?);
-    let session = Path::new(&told.live.session);
+    if told.kind == WINDOW {
+        let window: WindowJob = body(&told)?;
+        for_live(&mut options, &window.live);
+        let store = Arc::from(reprise_store::open(&window.live.out)?);
+        let session = Path::new(&window.live.session);
+        let made = reprise_worker::run_window(session, store, options, window.moment);
+        let made = super::runtime()?.block_on(made)?;
+        let result = WindowResult::of(made.as_ref().err());
+        say(&Said::Result(serde_json::to_value(result).unwrap_or_default()));
+        return Ok(());
+    }
+    let live: LiveJob = body(&told)?;
+    for_live(&mut options, &live);
+    if let Some(share) = &told.share {
+        match reprise_queue::open(&share.queue) {
+            Ok(queue) => {
+                let windows = Arc::new(Windows {
+                    held: Arc::default(),
+                    queue,
+                    worker: share.worker.clone(),
+                    lease: Duration::from_secs(share.lease_s),
+                    tenant: told.seller.clone(),
+                    parent: told.job.clone(),
+                    live: live.clone(),
+                });
+                let _ = shared.set(Arc::clone(&windows));
+                options.share = Some(windows);
+            }
+            Err(error) => tracing::warn!("all clips are made here: {error}"),
+        }
+    }
+    let store = Arc::from(reprise_store::open(&live.out)?);
+    let session = Path::new(&live.session);
     let result = super::runtime()?.block_on(reprise_worker::run(session, store, options))?;
     let told = serde_json::to_value(LiveResult::of(&result))
         .map_err(|error| Error::new(Kind::Bug, "a result is no JSON").caused_by(error))?;
     say(&Said::Result(told));
     Ok(())
+}
+
+/// What the job's kind says.
+fn body<T: DeserializeOwned>(told: &Told) -> Result<T> {
+    serde_json::from_value(told.body.clone())
+        .map_err(|error| Error::new(Kind::Malformed, format!("the job cannot be read: {error}")))
+}
+
+fn for_live(options: &mut RunOptions, live: &LiveJob) {
+    options.keep_rejected = live.keep_rejected;
+    if live.verify_full {
+        options.verify = Verify::Full;
+    }
 }
 
 /// One line for the worker.

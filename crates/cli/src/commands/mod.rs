@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+mod batch;
 mod check;
 mod completions;
 mod cut;
@@ -53,6 +54,7 @@ enum Command {
     Enqueue(enqueue::Args),
     Worker(worker::Args),
     Jobs(jobs::Args),
+    Batch(batch::Args),
     Models(models::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -78,6 +80,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Enqueue(args) => enqueue::run(&args, cli.json),
         Command::Worker(args) => worker::run(&args, cli.json),
         Command::Jobs(args) => jobs::run(&args, cli.json),
+        Command::Batch(args) => batch::run(&args, cli.json),
         Command::Models(args) => models::run(&args, cli.json),
         Command::Doctor(args) => doctor::run(&args, cli.json),
         Command::Completions(args) => completions::run(&args),

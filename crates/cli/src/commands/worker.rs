@@ -14,6 +14,9 @@ use crate::commands::live_child;
 use crate::output;
 use crate::settings::PipelineArgs;
 
+/// Memory for a job, bytes: a window takes about 200 MB at 720p, more where the recording is larger.
+const SLOT_MEMORY: u64 = 512 << 20;
+
 /// Take jobs from a queue and do them, until told to stop
 ///
 /// Each job is done by a child process, which is ended when it makes no progress. SIGTERM and Ctrl-C
@@ -28,9 +31,15 @@ pub struct Args {
     /// End when no job waits or is in anybody's hands
     #[arg(long)]
     until_empty: bool,
-    /// Jobs done at once
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    slots: u16,
+    /// Jobs done at once; without it one a core, as far as there are 512 MB of memory for each
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    slots: Option<u16>,
+    /// Further jobs done at once that are remixes, for which people wait
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=256))]
+    remix_slots: u16,
+    /// Make all clips of a LIVE in its own job, instead of sharing them with other slots and workers
+    #[arg(long)]
+    no_share: bool,
     /// This worker's name in the queue; without it host and process
     #[arg(long)]
     name: Option<String>,
@@ -66,7 +75,9 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         name,
         program: PathBuf::from("/proc/self/exe"),
         arguments,
-        slots: usize::from(args.slots),
+        slots: args.slots.map_or_else(own_slots, usize::from),
+        remix_slots: usize::from(args.remix_slots),
+        share: (!args.no_share).then(|| args.queue.clone()),
         lease: Duration::from_secs(args.lease.into()),
         stall: Duration::from_secs(args.stall.into()),
         drain: Duration::from_secs(args.drain.into()),
@@ -102,6 +113,24 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         done.done, done.failed, done.dropped
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Jobs that this machine can do at once.
+fn own_slots() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = memory_free().map_or(cores, |bytes| (bytes / SLOT_MEMORY) as usize);
+    memory.clamp(1, cores)
+}
+
+/// Memory that may still be used, bytes: of the machine, or of the control group that one is in.
+fn memory_free() -> Option<u64> {
+    let all = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = all.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let free = line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10;
+    // In a container this is the container's own.
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = limit.and_then(|text| text.trim().parse::<u64>().ok());
+    Some(limit.map_or(free, |limit| limit.min(free)))
 }
 
 /// The host and the process, in the letters that a queue takes.

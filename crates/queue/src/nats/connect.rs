@@ -26,8 +26,8 @@ const RECORD_MAX: usize = 1024 * 1024;
 /// What a URL says.
 #[derive(Debug, PartialEq, Eq)]
 struct Address {
-    /// Without what is for us alone; may hold credentials.
-    server: String,
+    /// Without what is for us alone; may hold credentials. Several are of one cluster.
+    servers: Vec<String>,
     /// For messages.
     place: String,
     prefix: String,
@@ -58,7 +58,7 @@ impl Engine {
             .name("reprise")
             .connection_timeout(REQUEST)
             .request_timeout(Some(REQUEST))
-            .connect(address.server.as_str())
+            .connect(address.servers.as_slice())
             .await
             .map_err(|error| {
                 Error::new(Kind::Unavailable, "there is no NATS server").caused_by(error)
@@ -102,17 +102,27 @@ impl Engine {
     }
 }
 
+/// The URL with its first server alone, and the others: `nats://a:4222,b:4222?...`.
+fn of_cluster(text: &str) -> (String, Vec<&str>) {
+    let begin = text.find("://").map_or(0, |at| at + 3);
+    let end = text[begin..].find(['/', '?', '#']).map_or(text.len(), |at| begin + at);
+    let mut servers = text[begin..end].split(',');
+    let first = servers.next().unwrap_or_default();
+    (format!("{}{first}{}", &text[..begin], &text[end..]), servers.collect())
+}
+
 impl Address {
     fn parse(text: &str) -> Result<Self> {
         let wrong = |message: &str| Error::new(Kind::Usage, message);
-        let mut url = Url::parse(text)
+        let (text, others) = of_cluster(text);
+        let mut url = Url::parse(&text)
             .map_err(|error| wrong("is no URL of a NATS server").caused_by(error))?;
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| wrong("a NATS URL is nats://host:port"))?;
         let place = format!("{}://{host}:{}", url.scheme(), url.port().unwrap_or(4222));
         let wrong = |message: &str| Error::new(Kind::Usage, message).in_file(place.clone());
         let mut address = Self {
-            server: String::new(),
+            servers: Vec::new(),
             place: place.clone(),
             prefix: "reprise".to_owned(),
             replicas: 1,
@@ -145,7 +155,16 @@ impl Address {
             return Err(wrong("a NATS URL is nats://host:port, without a path"));
         }
         url.set_query(None);
-        address.server = url.to_string();
+        address.servers.push(url.to_string());
+        for other in others {
+            // With the credentials of the first.
+            let (host, port) = other.rsplit_once(':').unwrap_or((other, "4222"));
+            let port = port.parse().ok();
+            if url.set_host(Some(host)).is_err() || port.is_none() || url.set_port(port).is_err() {
+                return Err(wrong("names another server that is no host:port"));
+            }
+            address.servers.push(url.to_string());
+        }
         Ok(address)
     }
 
@@ -244,9 +263,20 @@ mod tests {
     #[test]
     fn credentials_go_to_the_server_and_into_no_message() {
         let address = Address::parse("nats://me:secret@host:1?prefix=a-b&replicas=3").unwrap();
-        assert_eq!(address.server, "nats://me:secret@host:1");
+        assert_eq!(address.servers, ["nats://me:secret@host:1"]);
         assert_eq!((address.place.as_str(), address.replicas), ("nats://host:1", 3));
         let error = Address::parse("nats://me:secret@host:1/path").unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn all_servers_of_a_cluster_may_be_named() {
+        let address = Address::parse("tls://me:secret@a:1,b:2,c?replicas=3").unwrap();
+        let named = ["tls://me:secret@a:1", "tls://me:secret@b:2", "tls://me:secret@c:4222"];
+        assert_eq!(address.servers, named);
+        assert_eq!(address.place, "tls://a:1");
+        for wrong in ["nats://a:1,:2", "nats://a:1,b:x", "nats://,a:1", "nats://a:1,b:1/c"] {
+            assert!(Address::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

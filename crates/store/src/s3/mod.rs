@@ -19,10 +19,10 @@ pub use setup::{S3Setup, s3_setup};
 use crate::key::{TEMPORARY, check_prefix};
 use crate::source::remote::{Failure, Family};
 use crate::source::{NetworkOptions, S3Access};
-use crate::{Entry, Key, ObjectStore, PutOptions};
+use crate::{Entry, Key, ObjectStore, PutOptions, Version};
 use client::run;
 use explain::explain;
-use upload::Upload;
+use upload::{Upload, When};
 
 /// Longest life of an address that anybody can read from.
 const PRESIGNED_MAX: Duration = Duration::from_secs(15 * 60);
@@ -31,12 +31,24 @@ const PRESIGNED_MAX: Duration = Duration::from_secs(15 * 60);
 ///
 /// An object appears whole or not at all, as S3 has it. Every byte sent carries its SHA-256, which
 /// the server checks. Who is first is decided by `If-None-Match`; a server that does not know it is
-/// found out before it is trusted.
+/// found out before it is trusted. At one that does not know `If-Match` too, a version is looked at
+/// and then replaced, in two steps.
 pub struct S3Store {
     place: Arc<Place>,
-    /// Whether the server was seen to keep `If-None-Match`.
-    decides: Mutex<bool>,
+    /// Which conditions the server was seen to keep.
+    decides: Mutex<Option<Decides>>,
 }
+
+/// What a server that keeps `If-None-Match` keeps besides.
+#[derive(Clone, Copy, Debug)]
+struct Decides {
+    /// `If-Match` of a write. Without it a process that stands still between looking and writing can
+    /// replace what another wrote meanwhile.
+    by_version: bool,
+}
+
+/// The tag of no object.
+const OTHER_TAG: &str = "\"00000000000000000000000000000000\"";
 
 /// Where the objects are, and how to get there.
 pub(crate) struct Place {
@@ -79,7 +91,7 @@ impl S3Store {
         let family = Family::new(options);
         let store = Self {
             place: Arc::new(Place { client, bucket, prefix, family }),
-            decides: Mutex::new(false),
+            decides: Mutex::new(None),
         };
         // What is wrong with the bucket is said now, not after an hour of work.
         store.page("", None, 1)?;
@@ -116,29 +128,38 @@ impl S3Store {
         listed.map_err(|failure| Error::from(failure).in_file(shown))
     }
 
-    /// Sees once whether the server lets only the first of two writers win.
-    fn must_decide(&self) -> Result<()> {
+    /// Sees once which conditions the server keeps; that only the first of two writers wins is needed.
+    fn must_decide(&self) -> Result<Decides> {
         let mut decides = self.decides.lock().unwrap_or_else(PoisonError::into_inner);
-        if *decides {
-            return Ok(());
+        if let Some(known) = *decides {
+            return Ok(known);
         }
         let key = format!("{TEMPORARY}/probe-{}", upload::token());
         let full = self.place.full(&key);
-        let write = || {
+        let write = |when: When| {
             let upload = Upload::new(&self.place, full.clone(), b"probe", PutOptions::default());
-            upload.send(true)
+            upload.send(&when)
         };
         let shown = format!("s3://{}/{full}", self.place.bucket);
         let failed = |failure: Failure| Error::from(failure).in_file(shown.clone());
-        let won = [write().map_err(failed)?, write().map_err(failed)?];
+        let won = [When::Absent, When::Absent].map(write);
+        let by_version = write(When::Still(OTHER_TAG.to_owned()));
         self.remove(&full).map_err(failed)?;
-        if won != [true, false] {
+        let [first, second] = won;
+        if [first.map_err(failed)?, second.map_err(failed)?] != [true, false] {
             let what = "its server ignores If-None-Match, so two workers could both be first: use one \
                         that knows conditional writes";
             return Err(Error::new(Kind::Unsupported, what).in_file(shown));
         }
-        *decides = true;
-        Ok(())
+        // A server that does not know the condition may also say so.
+        let by_version = match by_version {
+            Ok(written) => !written,
+            Err(failure) if failure.again => return Err(failed(failure)),
+            Err(_) => false,
+        };
+        let known = Decides { by_version };
+        *decides = Some(known);
+        Ok(known)
     }
 
     fn remove(&self, full: &str) -> Result<(), Failure> {
@@ -176,7 +197,7 @@ impl Place {
 impl ObjectStore for S3Store {
     fn put(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<()> {
         let upload = Upload::new(&self.place, self.place.full(key.as_str()), bytes, options);
-        upload.send(false).map(|_| ()).map_err(|failure| self.failed(key, failure))
+        upload.send(&When::Always).map(|_| ()).map_err(|failure| self.failed(key, failure))
     }
 
     fn put_if_absent(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<bool> {
@@ -186,7 +207,35 @@ impl ObjectStore for S3Store {
         }
         self.must_decide()?;
         let upload = Upload::new(&self.place, self.place.full(key.as_str()), bytes, options);
-        upload.send(true).map_err(|failure| self.failed(key, failure))
+        upload.send(&When::Absent).map_err(|failure| self.failed(key, failure))
+    }
+
+    fn version(&self, key: &Key) -> Result<Option<Version>> {
+        match upload::head(&self.place, &self.place.full(key.as_str())) {
+            Ok(head) => Ok(Some(Version(head.e_tag().unwrap_or_default().to_owned()))),
+            Err(failure) if failure.absent => Ok(None),
+            Err(failure) => Err(self.failed(key, failure)),
+        }
+    }
+
+    fn put_if_version(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        options: PutOptions,
+        version: Option<&Version>,
+    ) -> Result<bool> {
+        let Some(version) = version else { return self.put_if_absent(key, bytes, options) };
+        let when = if self.must_decide()?.by_version {
+            When::Still(version.0.clone())
+        } else if self.version(key)?.as_ref() == Some(version) {
+            // As near to it as this server comes.
+            When::Always
+        } else {
+            return Ok(false);
+        };
+        let upload = Upload::new(&self.place, self.place.full(key.as_str()), bytes, options);
+        upload.send(&when).map_err(|failure| self.failed(key, failure))
     }
 
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>> {

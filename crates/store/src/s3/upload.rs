@@ -48,6 +48,29 @@ fn sha256(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(Sha256::digest(bytes))
 }
 
+/// When an object is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Always,
+    /// Only the first.
+    Absent,
+    /// Only over this one, by its `ETag`.
+    Still(String),
+}
+
+impl When {
+    fn none_match(&self) -> Option<String> {
+        (*self == Self::Absent).then(|| "*".to_owned())
+    }
+
+    fn matches(&self) -> Option<String> {
+        match self {
+            Self::Still(tag) => Some(tag.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// How a conditional write ended.
 enum Ended {
     Written,
@@ -65,17 +88,20 @@ impl<'a> Upload<'a> {
         Self { place, key, bytes, options, token: token() }
     }
 
-    /// Writes it; `false` where it was to be the first and is not.
-    pub(super) fn send(&self, first_only: bool) -> Result<bool, Failure> {
+    /// Writes it; `false` where something else is there.
+    pub(super) fn send(&self, when: &When) -> Result<bool, Failure> {
         let ended = if self.bytes.len() <= PART {
-            self.place.family.retried(|| self.whole(first_only))?
+            self.place.family.retried(|| self.whole(when))
         } else {
-            self.in_parts(first_only)?
+            self.in_parts(when)
         };
         match ended {
-            Ended::Written => Ok(true),
+            Ok(Ended::Written) => Ok(true),
             // Somebody was first, or we were and the answer was lost.
-            Ended::Refused => self.is_ours(),
+            Ok(Ended::Refused) => self.is_ours(),
+            // What was to be replaced is gone.
+            Err(failure) if failure.absent && when.matches().is_some() => Ok(false),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -88,7 +114,7 @@ impl<'a> Upload<'a> {
         }
     }
 
-    fn whole(&self, first_only: bool) -> Result<Ended, Failure> {
+    fn whole(&self, when: &When) -> Result<Ended, Failure> {
         let request = self
             .place
             .client
@@ -99,14 +125,15 @@ impl<'a> Upload<'a> {
             .metadata(WRITE, &self.token)
             .checksum_sha256(sha256(self.bytes))
             .set_tagging(self.options.intermediate.then(|| INTERMEDIATE.to_owned()))
-            .set_if_none_match(first_only.then(|| "*".to_owned()))
+            .set_if_none_match(when.none_match())
+            .set_if_match(when.matches())
             .body(ByteStream::from(self.bytes.to_vec()));
         self.place.timed(async move { ended(request.send().await.map(|_| ())) })
     }
 
-    fn in_parts(&self, first_only: bool) -> Result<Ended, Failure> {
+    fn in_parts(&self, when: &When) -> Result<Ended, Failure> {
         let upload_id = self.place.family.retried(|| self.begin())?;
-        let written = self.parts(&upload_id, first_only);
+        let written = self.parts(&upload_id, when);
         if !matches!(written, Ok(Ended::Written)) {
             // Where this fails too, `sweep_unfinished` takes it away later.
             let _ = abort(self.place, self.key.clone(), upload_id);
@@ -133,7 +160,7 @@ impl<'a> Upload<'a> {
         })
     }
 
-    fn parts(&self, upload_id: &str, first_only: bool) -> Result<Ended, Failure> {
+    fn parts(&self, upload_id: &str, when: &When) -> Result<Ended, Failure> {
         let mut parts = Vec::new();
         for (number, bytes) in (1..).zip(self.bytes.chunks(PART)) {
             let checksum = sha256(bytes);
@@ -168,7 +195,8 @@ impl<'a> Upload<'a> {
                 .bucket(&self.place.bucket)
                 .key(&self.key)
                 .upload_id(upload_id)
-                .set_if_none_match(first_only.then(|| "*".to_owned()))
+                .set_if_none_match(when.none_match())
+                .set_if_match(when.matches())
                 .multipart_upload(all.clone());
             let sent = self.place.timed(async move { ended(request.send().await.map(|_| ())) });
             match sent {

@@ -2,7 +2,11 @@
 
 use reprise_model::{Error, Kind, Result};
 use reprise_queue::{Job, Lane, NewJob};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::windows::{WINDOW, WindowJob};
 
 /// The kind of job that makes the clips of a recorded LIVE.
 pub const LIVE: &str = "live.recorded";
@@ -52,23 +56,61 @@ impl LiveJob {
     /// # Errors
     /// `Malformed` where it says something else.
     pub fn of(job: &Job) -> Result<Self> {
-        serde_json::from_value(job.body.clone()).map_err(|error| {
-            Error::new(Kind::Malformed, format!("the job's body cannot be read: {error}"))
-        })
+        body(job)
     }
 }
 
-/// What the child is told: one line of JSON.
-pub(super) fn line(job: &Job) -> Result<String> {
-    let told = serde_json::json!({ "seller": job.tenant, "live": job.body });
-    let text = serde_json::to_string(&told)
-        .map_err(|error| Error::new(Kind::Bug, "a job is no JSON").caused_by(error))?;
-    Ok(text + "\n")
+/// A job's body as what its kind says.
+pub(super) fn body<T: DeserializeOwned>(job: &Job) -> Result<T> {
+    serde_json::from_value(job.body.clone()).map_err(|error| {
+        Error::new(Kind::Malformed, format!("the job's body cannot be read: {error}"))
+    })
+}
+
+/// What a child is told, one line of JSON.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// The job.
+    pub job: String,
+    /// Whose it is.
+    pub seller: String,
+    /// What is to be done.
+    pub kind: String,
+    /// What its kind says.
+    pub body: Value,
+    /// Where and as whom it may share its work, where there are others.
+    pub share: Option<ShareIn>,
+}
+
+/// How a child shares its work.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareIn {
+    /// The queue. It may hold a password, so it comes in no argument, which others can see.
+    pub queue: String,
+    /// The worker's name.
+    pub worker: String,
+    /// For how long jobs are taken, seconds.
+    pub lease_s: u64,
+}
+
+impl Told {
+    /// As the line.
+    pub(super) fn line(&self) -> Result<String> {
+        let text = serde_json::to_string(self)
+            .map_err(|error| Error::new(Kind::Bug, "a job is no JSON").caused_by(error))?;
+        Ok(text + "\n")
+    }
 }
 
 /// The command with which a person does the job again.
 pub(super) fn replay(job: &Job) -> String {
-    let Ok(live) = LiveJob::of(job) else { return String::new() };
+    let live = match job.kind.as_str() {
+        WINDOW => WindowJob::of(job).map(|window| window.live),
+        _ => LiveJob::of(job),
+    };
+    let Ok(live) = live else { return String::new() };
     let mut words = vec!["reprise".to_owned(), "run".to_owned(), quoted(&live.session)];
     words.extend(["--out".to_owned(), quoted(&live.out)]);
     if live.keep_rejected {
@@ -87,11 +129,6 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-/// Whether the same may work at another time or elsewhere.
-pub(super) const fn may_pass(kind: Kind) -> bool {
-    matches!(kind, Kind::TryAgain | Kind::Io | Kind::Unavailable | Kind::Bug)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod announce;
 mod job;
 mod supervise;
 mod webhooks;
+mod windows;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,10 +20,11 @@ use serde_json::Value;
 
 use announce::Announcer;
 pub use announce::LiveResult;
-pub use job::{LIVE, LiveJob};
+pub use job::{LIVE, LiveJob, ShareIn, Told};
 pub use supervise::{Answer, Said, Supervisor};
 use supervise::{Child, Ended};
 pub use webhooks::DELIVER;
+pub use windows::{WINDOW, WindowJob, WindowResult, Windows};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -33,8 +35,12 @@ pub struct FleetOptions {
     pub program: PathBuf,
     /// See `program`.
     pub arguments: Vec<String>,
-    /// Jobs done at once, from 1.
+    /// Jobs of all kinds done at once, from 1.
     pub slots: usize,
+    /// Further jobs done at once that people wait for: a remix need not wait until a LIVE is done.
+    pub remix_slots: usize,
+    /// The queue's URL, where LIVEs share their windows with other slots and workers through it.
+    pub share: Option<String>,
     /// For how long a job is taken; a heartbeat comes each third of it. Default 60 s.
     pub lease: Duration,
     /// A job that makes no progress for so long is killed. Default 10 min: the slowest window that
@@ -81,13 +87,21 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
     let counts = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
     let announcer = Announcer::new(queue.as_ref(), &options.hooks);
     let slots = options.slots.max(1);
-    let working = AtomicUsize::new(slots);
+    let working = AtomicUsize::new(slots + options.remix_slots);
     let (handing, handed) = webhooks::counter();
-    let slot =
-        |couriers| Slot { queue, options, stop, counts: &counts, announcer: &announcer, couriers };
+    let slot = |lanes, couriers| Slot {
+        queue,
+        options,
+        stop,
+        counts: &counts,
+        announcer: &announcer,
+        lanes,
+        couriers,
+    };
     std::thread::scope(|scope| {
-        for _ in 0..slots {
-            let slot = slot(Some(handing.clone()));
+        let all = std::iter::repeat_n(&Lane::ALL[..], slots);
+        for lanes in all.chain(std::iter::repeat_n(&[Lane::Remix][..], options.remix_slots)) {
+            let slot = slot(lanes, Some(handing.clone()));
             let working = &working;
             scope.spawn(move || {
                 slot.work();
@@ -97,7 +111,7 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
         // Couriers end when the last slot has dropped its end.
         drop(handing);
         for _ in 0..webhooks::COURIERS {
-            let (slot, handed) = (slot(None), &handed);
+            let (slot, handed) = (slot(&[], None), &handed);
             scope.spawn(move || slot.carry(handed));
         }
         scope.spawn(|| announcer.watch(stop, &working));
@@ -112,6 +126,7 @@ struct Slot<'a> {
     options: &'a FleetOptions,
     stop: &'a AtomicBool,
     counts: &'a [AtomicU64; 3],
+    lanes: &'a [Lane],
     announcer: &'a Announcer<'a>,
     /// Who takes deliveries off its hands.
     couriers: Option<SyncSender<Leased>>,
@@ -121,12 +136,15 @@ impl Slot<'_> {
     fn work(&self) {
         let mut pause = ASK_EVERY;
         while !self.stop.load(Ordering::Relaxed) {
-            match self.queue.lease(&self.options.name, &Lane::ALL, self.options.lease) {
+            match self.queue.lease(&self.options.name, self.lanes, self.options.lease) {
                 Ok(Some(leased)) => {
                     pause = ASK_EVERY;
                     let Some(leased) = self.hand_over(leased) else { continue };
                     let ended = self.one(&leased);
-                    self.counts[ended].fetch_add(1, Ordering::Relaxed);
+                    // A window is a part of a job.
+                    if leased.job.kind != WINDOW {
+                        self.counts[ended].fetch_add(1, Ordering::Relaxed);
+                    }
                 }
                 Ok(None) => {
                     // Leases of others may come back.
@@ -182,7 +200,7 @@ impl Slot<'_> {
                 let failure = reprise_queue::Failure {
                     error: error.to_string(),
                     replay: job::replay(job),
-                    retry: job::may_pass(error.kind),
+                    retry: error.kind.may_pass() || error.kind == Kind::Bug,
                     ..reprise_queue::Failure::default()
                 };
                 self.settled(|| self.queue.fail(token, failure.clone())).map(|ours| (ours, 1))
@@ -206,7 +224,7 @@ impl Slot<'_> {
     /// same event.
     fn tell_ready(&self, job: &Job, result: &Value) -> Result<()> {
         match self.settled(|| self.announcer.ready(job, result)) {
-            Err(error) if job::may_pass(error.kind) && error.kind != Kind::Bug => Err(error),
+            Err(error) if error.kind.may_pass() => Err(error),
             Err(error) => {
                 tracing::warn!(job = job.id, "its highlights are not told: {error}");
                 Ok(())
@@ -228,19 +246,39 @@ impl Slot<'_> {
 
     fn supervised(&self, leased: &Leased, folder: &std::path::Path) -> Result<Ended> {
         let job = &leased.job;
-        if job.kind != LIVE {
-            let message = format!("a job of the kind `{}` is not known to this version", job.kind);
-            return Err(Error::new(Kind::Unsupported, message));
-        }
         // Looked at here too, so that what cannot be read parks at once.
-        LiveJob::of(job)?;
+        match job.kind.as_str() {
+            LIVE => drop(LiveJob::of(job)?),
+            WINDOW => {
+                let parent = self.queue.job(&WindowJob::of(job)?.parent)?;
+                if parent.is_none_or(|parent| parent.state.is_final()) {
+                    return Ok(Ended::Done(serde_json::json!({ "unwanted": true })));
+                }
+            }
+            other => {
+                let message = format!("a job of the kind `{other}` is not known to this version");
+                return Err(Error::new(Kind::Unsupported, message));
+            }
+        }
         std::fs::create_dir_all(folder)
             .map_err(|error| Error::io(folder.display().to_string(), error))?;
+        let share = |queue: &String| ShareIn {
+            queue: queue.clone(),
+            worker: self.options.name.clone(),
+            lease_s: self.options.lease.as_secs(),
+        };
+        let told = Told {
+            job: job.id.clone(),
+            seller: job.tenant.clone(),
+            kind: job.kind.clone(),
+            body: job.body.clone(),
+            share: self.options.share.as_ref().map(share),
+        };
         let child = Child {
             program: &self.options.program,
             arguments: &self.options.arguments,
             folder,
-            body: job::line(job)?,
+            body: told.line()?,
             replay: job::replay(job),
         };
         Supervisor {

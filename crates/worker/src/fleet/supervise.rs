@@ -121,7 +121,11 @@ impl Supervisor<'_> {
             let _ = input.write_all(child.body.as_bytes()).and_then(|()| input.flush());
         }
         let mut heard = self.listen(&said, &mut input);
-        if matches!(heard, Heard::Closed(_)) {
+        if matches!(heard, Heard::Stop) {
+            // Its word to give back what it took.
+            drop(input.take());
+        }
+        if matches!(heard, Heard::Closed(_) | Heard::Stop) {
             within(LAST_WORDS, || !matches!(process.try_wait(), Ok(None)));
         }
         if matches!(process.try_wait(), Ok(None)) {
@@ -167,9 +171,9 @@ impl Supervisor<'_> {
         let mut moved = Instant::now();
         let mut told = Instant::now();
         let mut stopping: Option<Instant> = None;
+        let mut ask = false;
         loop {
             let line = said.recv_timeout(Duration::from_millis(50).min(every));
-            let mut ask = false;
             match line {
                 Ok(line) => match serde_json::from_str::<Said>(&line) {
                     Ok(Said::Progress(newer)) => {
@@ -190,7 +194,9 @@ impl Supervisor<'_> {
                 match self.queue.heartbeat(self.token, self.lease, &progress) {
                     Ok(Held::Ours) => {
                         told = Instant::now();
-                        if ask && let Some(input) = input {
+                        if std::mem::take(&mut ask)
+                            && let Some(input) = input
+                        {
                             let _ = input.write_all(b"\"go\"\n").and_then(|()| input.flush());
                         }
                     }
@@ -198,10 +204,7 @@ impl Supervisor<'_> {
                     // Without an answer nothing is known: after the lease the job is another's.
                     Err(_) if told.elapsed() >= self.lease => return Heard::Lost,
                     Err(error) => {
-                        tracing::warn!("the queue: {error}");
-                        if ask {
-                            return Heard::Lost;
-                        }
+                        tracing::warn!("the queue: {error}; asking again");
                         std::thread::sleep(Duration::from_millis(200).min(every));
                     }
                 }
