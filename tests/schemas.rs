@@ -10,12 +10,13 @@ use reprise_model::event::Event;
 use reprise_model::explanation::Explanation;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::session::{Product, SessionManifest};
+use reprise_publish::messages::{CloudEvent, HighlightsFailed, HighlightsReady, LiveRecorded};
 use reprise_tests::results;
 use reprise_tests::session::{Session, short_clips};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-fn schemas() -> [(&'static str, Schema); 6] {
+fn schemas() -> [(&'static str, Schema); 10] {
     [
         ("session-manifest", schema_for!(SessionManifest)),
         ("products", schema_for!(Vec<Product>)),
@@ -23,6 +24,10 @@ fn schemas() -> [(&'static str, Schema); 6] {
         ("session", schema_for!(SessionOutcome)),
         ("clip", schema_for!(Clip)),
         ("explanation", schema_for!(Explanation)),
+        ("cloudevent", schema_for!(CloudEvent)),
+        ("live-recorded", schema_for!(LiveRecorded)),
+        ("highlights-ready", schema_for!(HighlightsReady)),
+        ("highlights-failed", schema_for!(HighlightsFailed)),
     ]
 }
 
@@ -137,4 +142,27 @@ fn wrong_documents_break_them() {
     );
     assert!(broken("session", &json!({})).is_some());
     assert!(broken("clip", &json!({})).is_some());
+}
+
+/// What the documents show is what is taken and sent; `tests/webhooks.rs` looks at real messages.
+#[test]
+fn messages_in_the_documents_hold() {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/messages.md"));
+    let text = text.unwrap();
+    let mut types = Vec::new();
+    for block in text.split("```json\n").skip(1) {
+        let event: Value = serde_json::from_str(block.split("```").next().unwrap()).unwrap();
+        assert_holds("cloudevent", &event);
+        let kind = event["type"].as_str().unwrap();
+        assert_holds(&kind.replace('.', "-"), &event["data"]);
+        let mut wrong = event["data"].clone();
+        wrong["surprise"] = json!(1);
+        assert!(broken(&kind.replace('.', "-"), &wrong).is_some(), "{kind}");
+        types.push(kind.to_owned());
+    }
+    assert_eq!(types, ["live.recorded", "highlights.ready", "highlights.failed"]);
+    let nameless =
+        json!({"specversion": "1.0", "source": "/a", "type": "live.recorded", "data": {}});
+    assert!(broken("cloudevent", &nameless).is_some());
 }

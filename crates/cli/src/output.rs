@@ -24,6 +24,16 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     }
 }
 
+/// One line of standard output; `false` where its reader has gone.
+pub fn line(text: &str) -> Result<bool> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::io("standard output", error)),
+        Ok(()) => Ok(true),
+    }
+}
+
 /// Rows in aligned columns for people; the first row is the heading.
 pub fn table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

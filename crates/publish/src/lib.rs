@@ -1,10 +1,12 @@
 //! Clips, their metadata and the report of a session, written to a store so that a reader finds a
-//! whole result or the one before it.
+//! whole result or the one before it; the messages about them, and webhooks.
 
 pub mod captions;
 mod folder;
+pub mod messages;
 pub mod report;
 mod run;
+pub mod webhooks;
 
 pub use folder::{ClipFiles, ClipFolder, Finished, SessionFolder};
 pub use report::{ReportData, render};

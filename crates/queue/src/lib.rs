@@ -8,6 +8,7 @@
 //! Times are those of the machines that call. Where several share a queue, their clocks may differ
 //! by no more than a small part of a lease.
 
+mod announced;
 mod job;
 mod lanes;
 mod nats;
@@ -15,6 +16,7 @@ mod nats;
 mod record;
 mod sqlite;
 
+pub use announced::{ANNOUNCED_FOR, ANNOUNCED_MAX, Announced};
 pub use job::{
     BODY_MAX, Counts, Enqueued, Failure, Filter, Held, Holder, Job, LOG_TAIL_MAX, Lane, Leased,
     NewJob, Progress, RESULT_MAX, State, Token,
@@ -120,6 +122,33 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// See [`Queue`].
     fn sweep(&self, older_than: Duration) -> Result<u64>;
+
+    /// Tells whoever listens that something happened. When it returns, the event outlives a power
+    /// failure; `false` where the tenant's event of that kind and id was there already, and then nothing has
+    /// changed. Events are kept for [`ANNOUNCED_FOR`], and so long an id is known.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`] for a body that is too long.
+    fn announce(&self, event: &Announced) -> Result<bool>;
+
+    /// Whether a tenant's event of that kind and id was announced.
+    ///
+    /// # Errors
+    /// See [`Queue`].
+    fn was_announced(&self, tenant: &str, kind: &str, id: &str) -> Result<bool>;
+
+    /// Events with their numbers, in order, from the first above `after`; at most `limit`. Numbers
+    /// grow, with gaps.
+    ///
+    /// # Errors
+    /// See [`Queue`].
+    fn announced(&self, after: u64, limit: usize) -> Result<Vec<(u64, Announced)>>;
+
+    /// Jobs that were parked at `since` or later, the last first; at most `limit`.
+    ///
+    /// # Errors
+    /// See [`Queue`].
+    fn parked_since(&self, since: WallTime, limit: usize) -> Result<Vec<Job>>;
 }
 
 /// Opens a queue and makes it where it is missing:

@@ -1,5 +1,7 @@
 //! The engine in a file: one row a record, every change one transaction that is synced.
 
+mod events;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +15,7 @@ use rusqlite::{
 };
 use serde_json::Value;
 
+use crate::announced::{Announced, check_id};
 use crate::job::{
     Counts, Enqueued, Failure, Filter, Held, Job, Lane, Leased, NewJob, Progress, RESULT_MAX,
     State, Token, check_length, check_name, parts_of,
@@ -331,8 +334,29 @@ impl Queue for Sqlite {
         self.transaction(|transaction| {
             let sql = "DELETE FROM jobs WHERE state IN ('done', 'cancelled') AND changed_at <= ?";
             let count = transaction.execute(sql, [before]).map_err(|error| self.failed(error))?;
+            self.sweep_events(transaction)?;
             Ok(count as u64)
         })
+    }
+
+    fn announce(&self, event: &Announced) -> Result<bool> {
+        event.check()?;
+        self.put_event(event)
+    }
+
+    fn was_announced(&self, tenant: &str, kind: &str, id: &str) -> Result<bool> {
+        check_name("tenant", tenant)?;
+        check_name("kind", kind)?;
+        check_id(id)?;
+        self.has_event(tenant, kind, id)
+    }
+
+    fn announced(&self, after: u64, limit: usize) -> Result<Vec<(u64, Announced)>> {
+        self.events(after, limit)
+    }
+
+    fn parked_since(&self, since: WallTime, limit: usize) -> Result<Vec<Job>> {
+        self.parked_jobs(since, limit)
     }
 }
 
@@ -349,6 +373,10 @@ fn prepare(path: &Path) -> rusqlite::Result<Connection> {
     if found == 0 && tables == 0 {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "user_version", LAYOUT)?;
+    }
+    // Came later, to files that are there too; a version that does not know it is not disturbed.
+    if found == LAYOUT || tables == 0 {
+        transaction.execute_batch(events::TABLES)?;
     }
     transaction.commit()?;
     Ok(connection)

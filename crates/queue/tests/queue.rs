@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use reprise_model::Kind;
-use reprise_queue::{Failure, Filter, Held, Lane, Leased, NewJob, Progress, Queue, State};
+use reprise_model::{Kind, WallTime};
+use reprise_queue::{
+    Announced, Failure, Filter, Held, Lane, Leased, NewJob, Progress, Queue, State,
+};
 use serde_json::json;
 use support::{Place, job, until};
 
@@ -43,6 +45,8 @@ promises!(
     what_is_done_is_swept,
     a_job_that_moves_is_counted_once,
     everything_is_there_when_opened_again,
+    an_event_is_told_once_and_in_order,
+    what_was_parked_lately_is_found,
 );
 
 /// Takes the next job, which is there or comes soon.
@@ -433,4 +437,86 @@ fn everything_is_there_when_opened_again(place: &Place) {
     assert_eq!(held, Held::Ours);
     assert!(queue.finish(&leased.token, json!(1)).unwrap());
     assert_eq!(take(&*queue, "w", LONG).job.key, "two");
+}
+
+fn event(tenant: &str, id: &str) -> Announced {
+    Announced {
+        id: id.to_owned(),
+        tenant: tenant.to_owned(),
+        kind: "highlights.ready".to_owned(),
+        body: json!({ "id": id, "share": 0.1 }),
+    }
+}
+
+fn an_event_is_told_once_and_in_order(place: &Place) {
+    let queue = place.open();
+    assert!(queue.announced(0, 10).unwrap().is_empty());
+    let all = [("a.b", "1"), ("a-b", "1"), ("a", "job one#7"), ("a", "2")];
+    for (tenant, id) in all {
+        assert!(!queue.was_announced(tenant, "highlights.ready", id).unwrap());
+        assert!(queue.announce(&event(tenant, id)).unwrap());
+        // Also where it says something else by now: what was told was told.
+        let again = Announced { body: json!("other"), ..event(tenant, id) };
+        assert!(!queue.announce(&again).unwrap());
+        assert!(queue.was_announced(tenant, "highlights.ready", id).unwrap());
+    }
+    let told = |after: u64, limit: usize| queue.announced(after, limit).unwrap();
+    let found = told(0, 10);
+    let wanted: Vec<Announced> = all.iter().map(|(tenant, id)| event(tenant, id)).collect();
+    assert_eq!(found.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(), wanted);
+    assert!(found.windows(2).all(|pair| pair[0].0 < pair[1].0), "{found:?}");
+    assert_eq!(told(0, 2), found[..2]);
+    assert_eq!(told(found[1].0, 10), found[2..]);
+    assert!(told(found[3].0, 10).is_empty() && told(u64::MAX, 10).is_empty());
+    assert!(told(0, 0).is_empty());
+    // Of sixteen that tell the same at the same time one is first; and a file opened again knows it.
+    drop(queue);
+    let queue = place.open();
+    let first: usize = std::thread::scope(|scope| {
+        let tell = || queue.announce(&event("race", "1")).unwrap();
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(tell)).collect();
+        threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+    });
+    assert_eq!(first, 1);
+    for number in 0..600 {
+        queue.announce(&event("many", &number.to_string())).unwrap();
+    }
+    assert_eq!(queue.announced(0, 1000).unwrap().len(), 605);
+    assert_eq!(queue.announced(0, 300).unwrap().len(), 300);
+    for (wrong, kind) in [
+        (event("a/b", "1"), Kind::Usage),
+        (event("a", ""), Kind::Usage),
+        (event("a", "x\ny"), Kind::Usage),
+        (Announced { kind: "a.>".to_owned(), ..event("a", "1") }, Kind::Usage),
+        (Announced { body: json!("x".repeat(400_000)), ..event("a", "9") }, Kind::Limit),
+    ] {
+        assert_eq!(queue.announce(&wrong).unwrap_err().kind, kind, "{}", wrong.tenant);
+    }
+    // The longest that is taken, in an id that looks like a subject.
+    let body = json!("\u{1}".repeat((384 * 1024 - 2) / 6));
+    let longest = Announced { body, ..event("a", "> * . $") };
+    assert!(queue.announce(&longest).unwrap());
+    assert_eq!(queue.announced(0, 1000).unwrap().last().unwrap().1, longest);
+}
+
+fn what_was_parked_lately_is_found(place: &Place) {
+    let queue = place.open();
+    let mut ids = Vec::new();
+    for key in ["one", "two", "three"] {
+        queue.enqueue(&job(Lane::Batch, key)).unwrap();
+        let leased = take(&*queue, "w", LONG);
+        assert!(queue.fail(&leased.token, failure(false)).unwrap());
+        ids.push(leased.job.id);
+    }
+    let found = |since: WallTime, limit: usize| -> Vec<String> {
+        let jobs = queue.parked_since(since, limit).unwrap();
+        jobs.into_iter().map(|job| job.id).collect()
+    };
+    let always = WallTime::from_micros(0);
+    assert_eq!(found(always, 10), [&*ids[2], &*ids[1], &*ids[0]]);
+    assert_eq!(found(always, 1), [&*ids[2]]);
+    let second = queue.job(&ids[1]).unwrap().unwrap().changed_at;
+    assert_eq!(found(second, 10), [&*ids[2], &*ids[1]]);
+    assert!(queue.retry("acme.beauty-1", &ids[2]).unwrap());
+    assert_eq!(found(second, 10), [&*ids[1]]);
 }

@@ -8,6 +8,7 @@ mod download;
 mod folder;
 mod key;
 mod options;
+mod post;
 mod s3;
 mod source;
 
@@ -15,6 +16,7 @@ pub use download::{Fetched, Pinned, download, verify};
 pub use folder::FolderStore;
 pub use key::Key;
 pub use options::PutOptions;
+pub use post::{ANSWER_MAX, PostTo, Posted, check_post, origin_of, post};
 pub use s3::{S3Setup, S3Store, s3_setup};
 pub use source::{
     NetworkOptions, RemoteSource, S3Access, S3Keys, SourceStats, open_source, open_source_with,

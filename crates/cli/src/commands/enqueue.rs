@@ -1,9 +1,11 @@
 //! `reprise enqueue`: a LIVE into the queue.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use reprise_model::{Error, Kind, Result};
+use reprise_publish::messages::{CloudEvent, EVENT_MAX, LIVE_RECORDED, LiveRecorded};
 use reprise_worker::fleet::LiveJob;
 
 use crate::output;
@@ -14,14 +16,20 @@ use crate::output;
 /// the same job, however often it is put in; a changed manifest is a new one.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Example:\n  reprise enqueue live/session.toml --out /srv/clips --queue sqlite:///srv/queue.db"
+    after_help = "Examples:\n  reprise enqueue live/session.toml --out /srv/clips --queue sqlite:///srv/queue.db\n  \
+                  reprise enqueue --event - --queue sqlite:///srv/queue.db < event.json"
 )]
 pub struct Args {
     /// Session manifest (TOML or JSON), at a place that every worker sees
-    session: PathBuf,
+    #[arg(required_unless_present = "event")]
+    session: Option<PathBuf>,
     /// Folder or s3://bucket/prefix that the result goes to, as every worker sees it
-    #[arg(long, value_name = "DEST")]
-    out: String,
+    #[arg(long, value_name = "DEST", required_unless_present = "event")]
+    out: Option<String>,
+    /// Take all of it from a CloudEvent of the type live.recorded (docs/messages.md): a file of one JSON
+    /// document, or - for standard input. The same source and id are the same job
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["session", "out", "key", "keep_rejected", "verify_full"])]
+    event: Option<PathBuf>,
     /// The queue: sqlite:///path/queue.db or nats://host:port
     #[arg(long, value_name = "URL")]
     queue: String,
@@ -36,18 +44,40 @@ pub struct Args {
     verify_full: bool,
 }
 
+/// What is asked for.
+struct Wish {
+    live: LiveJob,
+    seller: String,
+    key: String,
+}
+
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
-    let loaded = reprise_ingest::load_session(&args.session)?;
-    let place = args.session.display().to_string();
-    let session =
-        std::path::absolute(&args.session).map_err(|error| Error::io(place.clone(), error))?;
+    let wish = match (&args.event, &args.session, &args.out) {
+        (Some(event), _, _) => by_event(event)?,
+        (None, Some(session), Some(out)) => by_arguments(args, session, out)?,
+        _ => return Err(Error::new(Kind::Usage, "name a manifest and --out, or an --event")),
+    };
+    let queue = reprise_queue::open(&args.queue)?;
+    let put = queue.enqueue(&wish.live.new_job(&wish.seller, &wish.key)?)?;
+    if json {
+        output::json(&serde_json::json!({ "id": put.id, "is_new": put.is_new }))?;
+    }
+    let what = if put.is_new { "waits" } else { "was there before" };
+    output::say(&format!("job {} {what}", put.id));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn by_arguments(args: &Args, session: &Path, out: &str) -> Result<Wish> {
+    let loaded = reprise_ingest::load_session(session)?;
+    let place = session.display().to_string();
+    let session = std::path::absolute(session).map_err(|error| Error::io(place.clone(), error))?;
     let Some(session) = session.to_str() else {
         let message = "has a name that is no UTF-8: rename it";
         return Err(Error::new(Kind::Usage, message).in_file(place));
     };
     let live = LiveJob {
         session: session.to_owned(),
-        out: absolute(&args.out)?,
+        out: absolute(out)?,
         keep_rejected: args.keep_rejected,
         verify_full: args.verify_full,
     };
@@ -55,14 +85,44 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         Some(key) => key.clone(),
         None => live.key(&loaded.digest_bytes),
     };
-    let queue = reprise_queue::open(&args.queue)?;
-    let put = queue.enqueue(&live.new_job(loaded.manifest.seller.as_str(), &key)?)?;
-    if json {
-        output::json(&serde_json::json!({ "id": put.id, "is_new": put.is_new }))?;
+    Ok(Wish { live, seller: loaded.manifest.seller.as_str().to_owned(), key })
+}
+
+fn by_event(path: &Path) -> Result<Wish> {
+    let is_input = path == Path::new("-");
+    let place = if is_input { "standard input".to_owned() } else { path.display().to_string() };
+    let mut bytes = Vec::new();
+    // One more than is taken, so that too long is seen.
+    let most = EVENT_MAX as u64 + 1;
+    let read = if is_input {
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Error::io(place.clone(), error))?;
+    let read = || {
+        let event = CloudEvent::read(&bytes)?;
+        let live: LiveRecorded = event.data_of(LIVE_RECORDED)?;
+        let whole = Path::new(&live.out).is_absolute() || live.out.contains("://");
+        if !Path::new(&live.session).is_absolute() || !whole {
+            let message =
+                "`session` and `out` are absolute paths (`out` may be s3://bucket/prefix)";
+            return Err(Error::new(Kind::Malformed, message));
+        }
+        Ok((event.key(), live))
+    };
+    let (key, live) = read().map_err(|error: Error| error.in_file(place.clone()))?;
+    let loaded = reprise_ingest::load_session(Path::new(&live.session))?;
+    let seller = loaded.manifest.seller.as_str().to_owned();
+    if live.seller.as_ref().is_some_and(|named| *named != seller) {
+        let message = format!(
+            "names another seller than {}, which is of `{seller}`: mend one of them",
+            live.session
+        );
+        return Err(Error::new(Kind::Malformed, message).in_file(place));
     }
-    let what = if put.is_new { "waits" } else { "was there before" };
-    output::say(&format!("job {} {what}", put.id));
-    Ok(ExitCode::SUCCESS)
+    let LiveRecorded { session, out, keep_rejected, verify_full, .. } = live;
+    Ok(Wish { live: LiveJob { session, out, keep_rejected, verify_full }, seller, key })
 }
 
 /// A folder as workers in other folders see it.

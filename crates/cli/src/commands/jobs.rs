@@ -1,6 +1,7 @@
 //! `reprise jobs`: what is in a queue, and what becomes of it.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
 use reprise_model::{Error, Kind, Result};
@@ -47,7 +48,21 @@ enum What {
         /// Its id
         id: String,
     },
+    /// What was told of jobs (CloudEvents, docs/messages.md), one JSON document a line, for a week
+    Events {
+        /// Only those behind this sequence number
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        after: u64,
+        /// Wait for more, until interrupted
+        #[arg(long)]
+        follow: bool,
+    },
 }
+
+/// How often `events --follow` asks.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// Events that are asked for at once.
+const EVENTS_AT_ONCE: usize = 100;
 
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     if args.queue.is_empty() {
@@ -57,6 +72,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     match &args.what {
         What::List { limit } => list(args, queue.as_ref(), None, *limit, json)?,
         What::Parked => list(args, queue.as_ref(), Some(State::Parked), 0, json)?,
+        What::Events { after, follow } => events(args, queue.as_ref(), *after, *follow)?,
         What::Show { id } => show(&found(args, queue.as_ref(), id)?, json)?,
         What::Retry { id } => {
             let job = found(args, queue.as_ref(), id)?;
@@ -70,6 +86,28 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn events(args: &Args, queue: &dyn Queue, mut after: u64, follow: bool) -> Result<()> {
+    loop {
+        let found = queue.announced(after, EVENTS_AT_ONCE)?;
+        let none = found.is_empty();
+        for (sequence, event) in found {
+            after = sequence;
+            if args.tenant.as_ref().is_some_and(|tenant| *tenant != event.tenant) {
+                continue;
+            }
+            let line = serde_json::json!({ "sequence": sequence, "event": event.body });
+            if !output::line(&line.to_string())? {
+                return Ok(());
+            }
+        }
+        match (none, follow) {
+            (true, false) => return Ok(()),
+            (true, true) => std::thread::sleep(ASK_EVERY),
+            (false, _) => {}
+        }
+    }
 }
 
 fn found(args: &Args, queue: &dyn Queue, id: &str) -> Result<Job> {

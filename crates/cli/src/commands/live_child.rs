@@ -11,7 +11,7 @@ use reprise_model::{Error, Kind, Result};
 use reprise_queue::Progress as Far;
 use reprise_transcode::Verify;
 use reprise_worker::fleet::{
-    Answer, LIVE, LiveJob, Said, Told, WINDOW, WindowJob, WindowResult, Windows,
+    Answer, LIVE, LiveJob, LiveResult, Said, Told, WINDOW, WindowJob, WindowResult, Windows,
 };
 use reprise_worker::{Progress, RunOptions};
 use serde::de::DeserializeOwned;
@@ -136,15 +136,9 @@ fn work(args: &Args) -> Result<()> {
     let store = Arc::from(reprise_store::open(&live.out)?);
     let session = Path::new(&live.session);
     let result = super::runtime()?.block_on(reprise_worker::run(session, store, options))?;
-    let outcome = &result.outcome;
-    say(&Said::Result(serde_json::json!({
-        "session_id": outcome.session_id,
-        "session_json": result.session_json,
-        "report": result.report,
-        "clips": result.clips,
-        "not_clipped": outcome.not_clipped.len(),
-        "nothing_to_do": result.nothing_to_do,
-    })));
+    let told = serde_json::to_value(LiveResult::of(&result))
+        .map_err(|error| Error::new(Kind::Bug, "a result is no JSON").caused_by(error))?;
+    say(&Said::Result(told));
     Ok(())
 }
 

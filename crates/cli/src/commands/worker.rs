@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reprise_model::{Error, Result};
+use reprise_publish::webhooks::Hooks;
 use reprise_worker::fleet::{self, FleetOptions};
 
 use crate::commands::live_child;
@@ -51,6 +52,9 @@ pub struct Args {
     /// How long jobs may go on after the word to stop, seconds
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=86_400))]
     drain: u32,
+    /// Who is told what came of LIVEs (TOML, docs/messages.md); the same file for all workers
+    #[arg(long, value_name = "FILE")]
+    webhooks: Option<PathBuf>,
     #[command(flatten)]
     pipeline: PipelineArgs,
 }
@@ -58,6 +62,10 @@ pub struct Args {
 pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     // What is wrong with the files is said now, not by each job.
     args.pipeline.options()?;
+    let hooks = match &args.webhooks {
+        Some(path) => Hooks::read(path, &|name| std::env::var(name).ok())?,
+        None => Hooks::default(),
+    };
     let queue = reprise_queue::open(&args.queue)?;
     let name = args.name.clone().unwrap_or_else(own_name);
     let mut arguments = vec![live_child::NAME.to_owned()];
@@ -74,6 +82,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         stall: Duration::from_secs(args.stall.into()),
         drain: Duration::from_secs(args.drain.into()),
         until_empty: args.until_empty,
+        hooks: Arc::new(hooks),
     };
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = super::runtime()?;

@@ -11,7 +11,7 @@ use async_nats::{Client, ConnectOptions};
 use reprise_model::{Error, Kind, Result};
 use url::Url;
 
-use super::{Engine, Nats, no_answer};
+use super::{Engine, Nats, events, no_answer};
 use crate::job::Lane;
 use crate::lanes::Turns;
 
@@ -86,6 +86,7 @@ impl Engine {
             ..Config::default()
         };
         let records = stream(&context, records).await?;
+        let events = stream(&context, events::stream_config(prefix, address.replicas)).await?;
         let [remix, batch] = Lane::ALL;
         let lanes =
             [lane(&context, &address, remix).await?, lane(&context, &address, batch).await?];
@@ -93,6 +94,7 @@ impl Engine {
             prefix: address.prefix,
             context,
             records,
+            events,
             lanes,
             turns: Turns::default(),
             messages: Mutex::new(HashMap::new()),

@@ -5,6 +5,7 @@
 //! So messages may be lost late, come twice or be acknowledged by stale workers: the record decides.
 
 mod connect;
+mod events;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ use reprise_model::{Error, Kind, Result, WallTime};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use crate::announced::{Announced, check_id};
 use crate::job::{
     Counts, Enqueued, Failure, Filter, Held, Job, Lane, Leased, NewJob, Progress, RESULT_MAX,
     State, Token, check_length, check_name, parts_of,
@@ -63,6 +65,7 @@ struct Engine {
     prefix: String,
     context: Context,
     records: Stream,
+    events: Stream,
     /// As [`Lane::ALL`].
     lanes: [(Stream, PullConsumer); 2],
     turns: Turns,
@@ -471,6 +474,26 @@ impl Queue for Nats {
             self.engine.mend(open).await?;
             Ok(count)
         })
+    }
+
+    fn announce(&self, event: &Announced) -> Result<bool> {
+        event.check()?;
+        self.run(self.engine.put_event(event))
+    }
+
+    fn was_announced(&self, tenant: &str, kind: &str, id: &str) -> Result<bool> {
+        check_name("tenant", tenant)?;
+        check_name("kind", kind)?;
+        check_id(id)?;
+        self.run(self.engine.has_event(tenant, kind, id))
+    }
+
+    fn announced(&self, after: u64, limit: usize) -> Result<Vec<(u64, Announced)>> {
+        self.run(self.engine.events_after(after, limit))
+    }
+
+    fn parked_since(&self, since: WallTime, limit: usize) -> Result<Vec<Job>> {
+        self.run(self.engine.parked_jobs(since, limit))
     }
 }
 

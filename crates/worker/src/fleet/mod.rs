@@ -1,21 +1,29 @@
 //! A worker of a fleet: takes jobs from a queue, has each done by a child process, and tells the
 //! queue how far it is. It may die at any time; what it leaves, another takes up.
 
+mod announce;
 mod job;
 mod supervise;
+mod webhooks;
 mod windows;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use reprise_model::{Error, Kind, Result};
-use reprise_queue::{Lane, Leased, Queue};
+use reprise_publish::webhooks::Hooks;
+use reprise_queue::{Job, Lane, Leased, Queue};
+use serde_json::Value;
 
+use announce::Announcer;
+pub use announce::LiveResult;
 pub use job::{LIVE, LiveJob, REMIX, ShareIn, Told};
 pub use supervise::{Answer, Said, Supervisor};
 use supervise::{Child, Ended};
+pub use webhooks::DELIVER;
 pub use windows::{WINDOW, WindowJob, WindowResult, Windows};
 
 /// How a worker works.
@@ -44,6 +52,8 @@ pub struct FleetOptions {
     pub until_empty: bool,
     /// Folder for what jobs write while they work; emptied at the start.
     pub temporary: PathBuf,
+    /// Who is told what came of LIVEs. Default nobody.
+    pub hooks: Arc<Hooks>,
 }
 
 /// How often an empty queue is asked.
@@ -75,12 +85,36 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
     }
     std::fs::create_dir_all(&options.temporary).map_err(|error| Error::io(temporary, error))?;
     let counts = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
+    let announcer = Announcer::new(queue.as_ref(), &options.hooks);
+    let slots = options.slots.max(1);
+    let working = AtomicUsize::new(slots + options.remix_slots);
+    let (handing, handed) = webhooks::counter();
+    let slot = |lanes, couriers| Slot {
+        queue,
+        options,
+        stop,
+        counts: &counts,
+        announcer: &announcer,
+        lanes,
+        couriers,
+    };
     std::thread::scope(|scope| {
-        let counts = &counts;
-        let all = std::iter::repeat_n(&Lane::ALL[..], options.slots.max(1));
+        let all = std::iter::repeat_n(&Lane::ALL[..], slots);
         for lanes in all.chain(std::iter::repeat_n(&[Lane::Remix][..], options.remix_slots)) {
-            scope.spawn(move || Slot { queue, options, stop, counts, lanes }.work());
+            let slot = slot(lanes, Some(handing.clone()));
+            let working = &working;
+            scope.spawn(move || {
+                slot.work();
+                working.fetch_sub(1, Ordering::Relaxed);
+            });
         }
+        // Couriers end when the last slot has dropped its end.
+        drop(handing);
+        for _ in 0..webhooks::COURIERS {
+            let (slot, handed) = (slot(&[], None), &handed);
+            scope.spawn(move || slot.carry(handed));
+        }
+        scope.spawn(|| announcer.watch(stop, &working));
     });
     let [done, failed, dropped] = counts.map(AtomicU64::into_inner);
     Ok(Done { done, failed, dropped })
@@ -93,6 +127,9 @@ struct Slot<'a> {
     stop: &'a AtomicBool,
     counts: &'a [AtomicU64; 3],
     lanes: &'a [Lane],
+    announcer: &'a Announcer<'a>,
+    /// Who takes deliveries off its hands.
+    couriers: Option<SyncSender<Leased>>,
 }
 
 impl Slot<'_> {
@@ -102,6 +139,7 @@ impl Slot<'_> {
             match self.queue.lease(&self.options.name, self.lanes, self.options.lease) {
                 Ok(Some(leased)) => {
                     pause = ASK_EVERY;
+                    let Some(leased) = self.hand_over(leased) else { continue };
                     let ended = self.one(&leased);
                     // A window is a part of a job.
                     if leased.job.kind != WINDOW {
@@ -111,7 +149,8 @@ impl Slot<'_> {
                 Ok(None) => {
                     // Leases of others may come back.
                     let empty = || self.queue.counts().is_ok_and(|counts| counts.open() == 0);
-                    if self.options.until_empty && empty() {
+                    // What is told now may make jobs.
+                    if self.options.until_empty && empty() && self.announcer.look() == 0 {
                         return;
                     }
                     self.wait(pause);
@@ -135,15 +174,19 @@ impl Slot<'_> {
     /// Does one job, and says under which count it falls.
     fn one(&self, leased: &Leased) -> usize {
         let (job, token) = (&leased.job, &leased.token);
+        if job.kind == DELIVER {
+            return self.deliver(leased);
+        }
         tracing::info!(job = job.id, attempt = leased.attempt, "{}", job.kind);
         let folder = self.options.temporary.join(format!("{}-{}", job.id, token.fence));
         let ended = self.supervised(leased, &folder);
         // What a job leaves behind is nobody's.
         let _ = std::fs::remove_dir_all(&folder);
         let told = match ended {
-            Ok(Ended::Done(result)) => {
-                self.settled(|| self.queue.finish(token, result.clone())).map(|ours| (ours, 0))
-            }
+            Ok(Ended::Done(result)) => self
+                .tell_ready(job, &result)
+                .and_then(|()| self.settled(|| self.queue.finish(token, result.clone())))
+                .map(|ours| (ours, 0)),
             Ok(Ended::Failed(failure)) => {
                 tracing::warn!(job = job.id, "{}", failure.error);
                 self.settled(|| self.queue.fail(token, failure.clone())).map(|ours| (ours, 1))
@@ -163,6 +206,9 @@ impl Slot<'_> {
                 self.settled(|| self.queue.fail(token, failure.clone())).map(|ours| (ours, 1))
             }
         };
+        if matches!(told, Ok((true, 1))) {
+            self.tell_if_parked(&job.id);
+        }
         match told {
             Ok((true, count)) => count,
             Ok((false, _)) => 2,
@@ -171,6 +217,30 @@ impl Slot<'_> {
                 tracing::warn!(job = job.id, "the queue was not told: {error}");
                 2
             }
+        }
+    }
+
+    /// Before the job is finished, so that whoever dies in between leaves it to the next; twice is the
+    /// same event.
+    fn tell_ready(&self, job: &Job, result: &Value) -> Result<()> {
+        match self.settled(|| self.announcer.ready(job, result)) {
+            Err(error) if error.kind.may_pass() => Err(error),
+            Err(error) => {
+                tracing::warn!(job = job.id, "its highlights are not told: {error}");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// What is not told now is found by a later look.
+    fn tell_if_parked(&self, id: &str) {
+        let tell = || match self.queue.job(id)? {
+            Some(job) => self.announcer.if_parked(&job),
+            None => Ok(false),
+        };
+        if let Err(error) = self.settled(tell) {
+            tracing::warn!(job = id, "its failure is not told yet: {error}");
         }
     }
 
