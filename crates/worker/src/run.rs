@@ -149,8 +149,9 @@ async fn open(path: &Path, options: &RunOptions) -> Result<(OpenSession, Recordi
     let place = path.display().to_string();
     let path = path.to_owned();
     let (workers, advice) = (options.workers.clone(), options.advice.clone());
+    let inputs = Arc::clone(&options.inputs);
     let (session, recordings) = blocking(move || {
-        let mut session = OpenSession::open(&path)?;
+        let mut session = OpenSession::open_within(&path, &*inputs)?;
         session.read_materials(&advice);
         let entries = &session.loaded.manifest.recordings;
         let recordings = Recordings::open(&session.loaded.base, entries, &workers)?;
@@ -255,7 +256,7 @@ impl Job {
             let (key, outcome) = match made {
                 Ok(made) => made,
                 // A full disk or a dead store ends the run; damage in one window does not.
-                Err(unmade) if unmade.error.kind.may_pass() => return Err(unmade.error),
+                Err(unmade) if unmade.error.kind.may_pass() => return Err(*unmade.error),
                 Err(Unmade { error, given_up: again }) => {
                     given_up.extend(again.then(|| moment.id.clone()));
                     not_clipped.push(NotClipped {
