@@ -350,6 +350,7 @@ impl Job {
             session_id: manifest.id.to_string(),
             seller: manifest.seller.to_string(),
             creator: manifest.creator.to_string(),
+            visibility: manifest.visibility(),
             recording: self.recordings.summary(),
             events: self.session.log.summary.clone(),
             lag: segmentation.lag.clone(),

@@ -195,6 +195,7 @@ pub fn clip(moment: &Moment, product: &Product, grade: Grade, mp4: &[u8]) -> Cli
     Clip {
         clip_id: format!("c-{:02}", moment.rank),
         session_id: Some("sim-easy-33".to_owned()),
+        visibility: reprise_model::session::Visibility::Others,
         moment_id: Some(moment.id.clone()),
         span: moment.span,
         spans: vec![moment.span],
@@ -263,6 +264,7 @@ pub fn outcome(duration_s: f64, moments: Vec<Moment>, clips: &[Clip]) -> Session
         session_id: "sim-easy-33".to_owned(),
         seller: "sim-seller".to_owned(),
         creator: "sim-host".to_owned(),
+        visibility: reprise_model::session::Visibility::Others,
         recording: RecordingSummary {
             duration_s: long(duration_s),
             parts: vec![Part {
