@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use reprise_tests::command::{Output, Running, reprise, reprise_in, start, start_in};
+use reprise_tests::command::{
+    Output, Running, descendants, reprise, reprise_in, signal, start, start_in,
+};
 use reprise_tests::session::{Session, short_clips};
 use reprise_tests::tree;
 use serde_json::Value;
@@ -83,18 +84,6 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(120), "waited two minutes until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// A process that another started.
-fn child_of(parent: u32) -> Option<u32> {
-    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.into_iter().find(|id| {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        // The name in brackets may hold anything; the state and the parent follow it.
-        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-        after.split_whitespace().nth(1) == Some(&parent.to_string())
-    })
 }
 
 /// Stage results that are there.
@@ -184,13 +173,11 @@ fn a_job_that_makes_no_progress_is_ended_and_tried_again() {
     let worker = fleet.worker(&["--stall", "25", "--until-empty"]);
     let mut child = None;
     wait_until("it has a child", || {
-        child = child_of(worker.id());
+        child = descendants(worker.id()).get(1).copied();
         child.is_some()
     });
     let frozen = Instant::now();
-    let child = child.unwrap().to_string();
-    let stopped = Command::new("sh").args(["-c", "kill -STOP $0", &child]).status().unwrap();
-    assert!(stopped.success());
+    signal("STOP", &[child.unwrap()]);
     wait_until("the attempt has failed", || {
         fleet.job(&id)["failure"]["error"].as_str().is_some_and(|e| e.contains("no progress"))
     });

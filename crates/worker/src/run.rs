@@ -77,6 +77,7 @@ pub async fn run(
 
     let run_key = run_key(&session, &recordings, &options);
     let job = Arc::new(Job { session, recordings, options, store, run_key });
+    job.context().folder.begin()?;
     if let Some(done) = job.finished_before()? {
         return Ok(done);
     }
@@ -137,6 +138,7 @@ pub async fn run_window(
     let (session, recordings) = open(session, &options).await?;
     let run_key = String::new();
     let job = Job { session, recordings, options, store, run_key };
+    job.context().folder.begin()?;
     blocking(move || match job.context().make(&moment) {
         Err(error) if error.kind.may_pass() => Err(error),
         made => Ok(made.map(drop)),
@@ -201,7 +203,8 @@ impl Job {
                 self.store.as_ref(),
                 manifest.seller.as_str(),
                 manifest.id.as_str(),
-            ),
+            )
+            .by(manifest.creator.as_str()),
         }
     }
 

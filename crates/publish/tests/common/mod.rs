@@ -1,6 +1,9 @@
 //! A made-up result of a session, for tests and for looking at the report.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(dead_code)] // Not every test uses it.
+pub mod store;
+
 use reprise_model::clip::{ByteRange, Clip, ClipProduct, Cut, CutMethod, Post, Source, Word};
 use reprise_model::moment::{
     Attributed, AttributedRanges, Cause, Lag, LagSource, LikelyCause, Moment, Reason, Signal,
