@@ -250,6 +250,7 @@ fn lanes(engine: &Engine) -> Result<String> {
         until_empty: false,
         temporary: engine.folder.join("temporary"),
         hooks: Arc::default(),
+        listen: None,
     };
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {

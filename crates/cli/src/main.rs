@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::Cli;
+use crate::commands::{Cli, LogFormat};
 
 /// What is logged where `REPRISE_LOG` says nothing: libraries tell their troubles in the errors that
 /// they return, so that nobody reads them twice.
@@ -29,13 +29,17 @@ fn main() -> ExitCode {
         }
     };
     let filter = EnvFilter::try_from_env("REPRISE_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .compact()
-        .init();
+        .with_target(false);
+    match cli.log_format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => {
+            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            log.with_ansi(colours).compact().init();
+        }
+    }
     match commands::run(cli) {
         Ok(code) => code,
         Err(error) => {

@@ -39,8 +39,26 @@ pub struct Cli {
     /// Print the result as one JSON document on standard output
     #[arg(long, global = true)]
     json: bool,
+    /// How the log on standard error is written
+    #[arg(
+        long,
+        global = true,
+        value_name = "text|json",
+        default_value = "text",
+        hide_possible_values = true
+    )]
+    pub log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON document a line.
+    Json,
 }
 
 #[derive(Subcommand, Debug)]

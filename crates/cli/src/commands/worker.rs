@@ -9,7 +9,7 @@ use std::time::Duration;
 use reprise_model::{Error, Kind, Result};
 use reprise_publish::webhooks::Hooks;
 use reprise_worker::Tenants;
-use reprise_worker::fleet::{self, FleetOptions};
+use reprise_worker::fleet::{self, FleetOptions, Listen};
 
 use crate::commands::live_child;
 use crate::output;
@@ -56,6 +56,9 @@ pub struct Args {
     /// Who is told what came of LIVEs (TOML, docs/messages.md); the same file for all workers
     #[arg(long, value_name = "FILE")]
     webhooks: Option<PathBuf>,
+    /// Answer /livez, /readyz and /metrics there; port 0 is one that is free
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<std::net::SocketAddr>,
     /// Whose job may read and write where (TOML); without it every job may name every place
     #[arg(long, value_name = "FILE")]
     tenants: Option<PathBuf>,
@@ -82,7 +85,9 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         arguments.extend(["--tenants".to_owned(), file.to_owned()]);
     }
     arguments.extend(args.pipeline.arguments());
+    let listen = args.listen.map(listen).transpose()?;
     let options = FleetOptions {
+        listen: listen.map(Arc::new),
         temporary: std::env::temp_dir(),
         name,
         program: PathBuf::from("/proc/self/exe"),
@@ -123,6 +128,17 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         done.done, done.failed, done.dropped
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes the address, so that it is known before the first job is.
+fn listen(address: std::net::SocketAddr) -> Result<Listen> {
+    let taken = std::net::TcpListener::bind(address).and_then(|listener| {
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    });
+    let (listener, bound) = taken.map_err(|error| Error::io(address.to_string(), error))?;
+    output::say(&format!("listening on http://{bound}"));
+    Ok(Listen { listener, metrics: fleet::metrics::install()? })
 }
 
 /// Jobs that this machine can do at once.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::job::{LIVE, LiveJob};
-use super::webhooks;
+use super::{metrics, webhooks};
 use crate::run::RunResult;
 
 /// How often jobs are looked for that were parked without a word, at most: a worker that finds them
@@ -98,6 +98,9 @@ impl<'a> Announcer<'a> {
         let result = LiveResult::deserialize(result).map_err(|error| {
             Error::new(Kind::Bug, "a LIVE's result cannot be read").caused_by(error)
         })?;
+        for highlight in &result.highlights {
+            metrics::clip(highlight.grade);
+        }
         let ready = HighlightsReady {
             seller: job.tenant.clone(),
             session_id: result.session_id,

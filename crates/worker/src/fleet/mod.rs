@@ -3,9 +3,11 @@
 
 mod announce;
 mod job;
+pub mod metrics;
 mod supervise;
 mod temporary;
 mod upkeep;
+mod watch;
 mod webhooks;
 mod windows;
 
@@ -26,11 +28,13 @@ pub use job::{LIVE, LiveJob, REMIX, ShareIn, Told};
 pub use supervise::{Answer, Said, Supervisor};
 use supervise::{Child, Ended};
 use temporary::Temporary;
+use watch::Health;
+pub use watch::Listen;
 pub use webhooks::DELIVER;
 pub use windows::{WINDOW, WindowJob, WindowResult, Windows};
 
 /// How a worker works.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FleetOptions {
     /// Its name in the queue: letters, digits, `.`, `_`, `-`.
     pub name: String,
@@ -58,6 +62,8 @@ pub struct FleetOptions {
     pub temporary: PathBuf,
     /// Who is told what came of LIVEs. Default nobody.
     pub hooks: Arc<Hooks>,
+    /// Where it is asked how it is.
+    pub listen: Option<Arc<Listen>>,
 }
 
 /// How often an empty queue is asked.
@@ -86,7 +92,11 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
     let slots = options.slots.max(1);
     let working = AtomicUsize::new(slots + options.remix_slots);
     let (handing, handed) = webhooks::counter();
-    let slot = |lanes, couriers| Slot {
+    metrics::slots(slots + options.remix_slots);
+    let health = Health::new(slots + options.remix_slots, options.lease);
+    let slot = |number, lanes, couriers| Slot {
+        number,
+        health: &health,
         queue,
         options,
         stop,
@@ -98,18 +108,23 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
     };
     std::thread::scope(|scope| {
         let all = std::iter::repeat_n(&Lane::ALL[..], slots);
-        for lanes in all.chain(std::iter::repeat_n(&[Lane::Remix][..], options.remix_slots)) {
-            let slot = slot(lanes, Some(handing.clone()));
-            let working = &working;
+        let all = all.chain(std::iter::repeat_n(&[Lane::Remix][..], options.remix_slots));
+        for (number, lanes) in all.enumerate() {
+            let slot = slot(number, lanes, Some(handing.clone()));
+            let (working, health) = (&working, &health);
             scope.spawn(move || {
                 slot.work();
+                health.ended(number);
                 working.fetch_sub(1, Ordering::Relaxed);
             });
+        }
+        if let Some(listen) = &options.listen {
+            scope.spawn(|| watch::serve(listen, &health, queue.as_ref(), stop, &working));
         }
         // Couriers end when the last slot has dropped its end.
         drop(handing);
         for _ in 0..webhooks::COURIERS {
-            let (slot, handed) = (slot(&[], None), &handed);
+            let (slot, handed) = (slot(usize::MAX, &[], None), &handed);
             scope.spawn(move || slot.carry(handed));
         }
         scope.spawn(|| announcer.watch(stop, &working));
@@ -121,6 +136,8 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
 
 /// One job at a time.
 struct Slot<'a> {
+    number: usize,
+    health: &'a Health,
     queue: &'a Arc<dyn Queue>,
     options: &'a FleetOptions,
     stop: &'a AtomicBool,
@@ -136,17 +153,23 @@ impl Slot<'_> {
     fn work(&self) {
         let mut pause = ASK_EVERY;
         while !self.stop.load(Ordering::Relaxed) {
+            self.health.seen(self.number);
             match self.queue.lease(&self.options.name, self.lanes, self.options.lease) {
                 Ok(Some(leased)) => {
+                    self.health.answered();
                     pause = ASK_EVERY;
                     let Some(leased) = self.hand_over(leased) else { continue };
+                    let (begun, busy) = (Instant::now(), metrics::Busy::now());
                     let ended = self.one(&leased);
+                    drop(busy);
+                    metrics::attempt(&leased.job.kind, ended, begun.elapsed());
                     // A window is a part of a job.
                     if leased.job.kind != WINDOW {
                         self.counts[ended].fetch_add(1, Ordering::Relaxed);
                     }
                 }
                 Ok(None) => {
+                    self.health.answered();
                     // Leases of others may come back.
                     let empty = || self.queue.counts().is_ok_and(|counts| counts.open() == 0);
                     // What is told now may make jobs.
@@ -177,7 +200,16 @@ impl Slot<'_> {
         if job.kind == DELIVER {
             return self.deliver(leased);
         }
-        tracing::info!(job = job.id, attempt = leased.attempt, "{}", job.kind);
+        let span = tracing::info_span!(
+            "job",
+            id = job.id,
+            kind = job.kind,
+            tenant = job.tenant,
+            attempt = leased.attempt,
+            fence = token.fence
+        );
+        let _entered = span.enter();
+        tracing::info!("begins");
         let folder = self.temporary.join(format!("{}-{}", job.id, token.fence));
         let ended = self.supervised(leased, &folder);
         // What a job leaves behind is nobody's.
@@ -188,7 +220,7 @@ impl Slot<'_> {
                 .and_then(|()| self.settled(|| self.queue.finish(token, result.clone())))
                 .map(|ours| (ours, 0)),
             Ok(Ended::Failed(failure)) => {
-                tracing::warn!(job = job.id, "{}", failure.error);
+                tracing::warn!("{}", failure.error);
                 self.settled(|| self.queue.fail(token, failure.clone())).map(|ours| (ours, 1))
             }
             Ok(Ended::Dropped) => return 2,
@@ -196,7 +228,7 @@ impl Slot<'_> {
                 self.settled(|| self.queue.release(token, Duration::ZERO)).map(|_| (false, 2))
             }
             Err(error) => {
-                tracing::warn!(job = job.id, "{error}");
+                tracing::warn!("{error}");
                 let failure = reprise_queue::Failure {
                     error: error.to_string(),
                     replay: job::replay(job),
@@ -214,7 +246,7 @@ impl Slot<'_> {
             Ok((false, _)) => 2,
             Err(error) => {
                 // The lease runs out, and another worker finds the results in the store.
-                tracing::warn!(job = job.id, "the queue was not told: {error}");
+                tracing::warn!("the queue was not told: {error}");
                 2
             }
         }
@@ -226,7 +258,7 @@ impl Slot<'_> {
         match self.settled(|| self.announcer.ready(job, result)) {
             Err(error) if error.kind.may_pass() => Err(error),
             Err(error) => {
-                tracing::warn!(job = job.id, "its highlights are not told: {error}");
+                tracing::warn!("its highlights are not told: {error}");
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -289,6 +321,8 @@ impl Slot<'_> {
             stall: self.options.stall,
             drain: self.options.drain,
             stop: self.stop,
+            look_up: &|| self.health.seen(self.number),
+            answered: &|| self.health.answered(),
         }
         .run(&child)
     }

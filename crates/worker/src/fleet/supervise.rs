@@ -15,6 +15,8 @@ use reprise_queue::{Failure, Held, LOG_TAIL_MAX, Progress, Queue, Token};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::metrics;
+
 /// Longest line that a child may say, bytes; a result is at most 256 KiB.
 const LINE_MAX: u64 = 1 << 20;
 /// How long a child may take to end after its last word, and its log to be read.
@@ -80,6 +82,10 @@ pub struct Supervisor<'a> {
     pub(super) stall: Duration,
     pub(super) drain: Duration,
     pub(super) stop: &'a AtomicBool,
+    /// Called each time round.
+    pub(super) look_up: &'a dyn Fn(),
+    /// Called when the queue has answered.
+    pub(super) answered: &'a dyn Fn(),
 }
 
 impl Supervisor<'_> {
@@ -172,13 +178,19 @@ impl Supervisor<'_> {
         let mut told = Instant::now();
         let mut stopping: Option<Instant> = None;
         let mut ask = false;
+        let mut stage_began = Instant::now();
         loop {
             let line = said.recv_timeout(Duration::from_millis(50).min(every));
+            (self.look_up)();
             match line {
                 Ok(line) => match serde_json::from_str::<Said>(&line) {
                     Ok(Said::Progress(newer)) => {
                         if newer != progress {
                             moved = Instant::now();
+                        }
+                        if newer.stage != progress.stage {
+                            metrics::stage(&progress.stage, stage_began.elapsed());
+                            stage_began = Instant::now();
                         }
                         progress = newer;
                     }
@@ -191,8 +203,11 @@ impl Supervisor<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if ask || told.elapsed() >= every {
-                match self.queue.heartbeat(self.token, self.lease, &progress) {
+                let answer = self.queue.heartbeat(self.token, self.lease, &progress);
+                metrics::heartbeat(&answer);
+                match answer {
                     Ok(Held::Ours) => {
+                        (self.answered)();
                         told = Instant::now();
                         if std::mem::take(&mut ask)
                             && let Some(input) = input
@@ -210,6 +225,7 @@ impl Supervisor<'_> {
                 }
             }
             if moved.elapsed() >= self.stall {
+                metrics::stalled();
                 return Heard::Stalled;
             }
             if self.stop.load(Ordering::Relaxed) {
