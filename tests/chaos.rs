@@ -256,7 +256,10 @@ fn whatever_is_killed_no_job_is_lost_and_none_is_done_twice() {
                     }
                     now.fence > job.fence || now.state.is_final()
                 });
-                slowest = slowest.max(due.elapsed());
+                // The process of a part of it may have been hit, and then the job itself goes on.
+                if of_worker {
+                    slowest = slowest.max(due.elapsed());
+                }
             }
             let begun = Instant::now();
             wait_until("it is done", || {
@@ -337,6 +340,10 @@ fn a_worker_that_stood_still_past_its_lease_commits_nothing() {
 
 #[test]
 fn with_a_dying_server_and_a_failing_store_everything_ends_right_once() {
+    if std::env::var_os("REPRISE_CHAOS").is_none() {
+        eprintln!("skipped: a cluster whose servers die takes minutes; `make chaos` runs it");
+        return;
+    }
     let _alone = alone();
     let ground = Ground::new();
     let mut random = Random::new();
@@ -346,7 +353,7 @@ fn with_a_dying_server_and_a_failing_store_everything_ends_right_once() {
     let mut cluster = NatsCluster::start(folder.path());
     let queue = patiently(|| reprise_queue::open(&cluster.url()));
     let dest = |job: usize| format!("s3://clips/{job}?endpoint={}", server.endpoint());
-    let jobs = times(2, 20);
+    let jobs = 20;
     let ids: Vec<String> =
         (0..jobs).map(|job| ground.enqueue(&cluster.url(), &dest(job))).collect();
     server.fault(10);
