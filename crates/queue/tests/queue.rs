@@ -256,7 +256,7 @@ fn remixes_come_first_and_batches_do_not_starve(place: &Place) {
     for number in 0..10 {
         queue.enqueue(&job(Lane::Batch, &format!("b{number}"))).unwrap();
     }
-    for number in 0..16 {
+    for number in 0..12 {
         queue.enqueue(&job(Lane::Remix, &format!("r{number}"))).unwrap();
     }
     let lanes = |count: usize| -> Vec<Lane> {
@@ -267,8 +267,8 @@ fn remixes_come_first_and_batches_do_not_starve(place: &Place) {
         };
         (0..count).map(take).collect()
     };
-    let one_in_five = [Lane::Remix, Lane::Remix, Lane::Remix, Lane::Remix, Lane::Batch];
-    assert_eq!(lanes(20), one_in_five.repeat(4));
+    let one_in_four = [Lane::Remix, Lane::Remix, Lane::Remix, Lane::Batch];
+    assert_eq!(lanes(16), one_in_four.repeat(4));
     assert_eq!(lanes(6), [Lane::Batch; 6]);
     queue.enqueue(&job(Lane::Batch, "last")).unwrap();
     assert!(queue.lease("w", &[Lane::Remix], LONG).unwrap().is_none());
