@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use reprise_queue::{Job, Queue, State};
 use reprise_servers::{NatsCluster, NatsServer, S3Server};
-use reprise_tests::command::{Running, reprise_in, start_in};
+use reprise_tests::command::{Running, descendants, reprise_in, signal, start_in};
 use reprise_tests::session::{Session, short_clips};
 use reprise_tests::tree::{self, Tree};
 use tempfile::TempDir;
@@ -170,34 +170,6 @@ fn patiently<T>(ask: impl Fn() -> reprise_model::Result<T>) -> T {
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-}
-
-/// Processes that another started, and theirs, the oldest first.
-fn descendants(of: u32) -> Vec<u32> {
-    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let parents: Vec<(u32, u32)> = all
-        .filter_map(|entry| {
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-            // The name in brackets may hold anything; the state and the parent follow it.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-            Some((id, parent))
-        })
-        .collect();
-    let mut found = vec![of];
-    let mut next = 0;
-    while let Some(parent) = found.get(next).copied() {
-        found.extend(parents.iter().filter(|pair| pair.1 == parent).map(|pair| pair.0));
-        next += 1;
-    }
-    found
-}
-
-/// Sends a signal to processes, as far as they are still there.
-fn signal(name: &str, processes: &[u32]) {
-    let ids: Vec<String> = processes.iter().map(u32::to_string).collect();
-    let script = format!("kill -{name} {} 2>/dev/null || true", ids.join(" "));
-    assert!(std::process::Command::new("sh").args(["-c", &script]).status().unwrap().success());
 }
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {

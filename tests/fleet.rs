@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use reprise_tests::command::{Output, Running, reprise, reprise_in, start};
+use reprise_tests::command::{
+    Output, Running, descendants, reprise, reprise_in, signal, start, start_in,
+};
 use reprise_tests::session::{Session, short_clips};
 use reprise_tests::tree;
 use serde_json::Value;
@@ -83,18 +84,6 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(120), "waited two minutes until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// A process that another started.
-fn child_of(parent: u32) -> Option<u32> {
-    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.into_iter().find(|id| {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        // The name in brackets may hold anything; the state and the parent follow it.
-        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-        after.split_whitespace().nth(1) == Some(&parent.to_string())
-    })
 }
 
 /// Stage results that are there.
@@ -184,13 +173,11 @@ fn a_job_that_makes_no_progress_is_ended_and_tried_again() {
     let worker = fleet.worker(&["--stall", "25", "--until-empty"]);
     let mut child = None;
     wait_until("it has a child", || {
-        child = child_of(worker.id());
+        child = descendants(worker.id()).get(1).copied();
         child.is_some()
     });
     let frozen = Instant::now();
-    let child = child.unwrap().to_string();
-    let stopped = Command::new("sh").args(["-c", "kill -STOP $0", &child]).status().unwrap();
-    assert!(stopped.success());
+    signal("STOP", &[child.unwrap()]);
     wait_until("the attempt has failed", || {
         fleet.job(&id)["failure"]["error"].as_str().is_some_and(|e| e.contains("no progress"))
     });
@@ -286,4 +273,73 @@ fn a_list_is_done_line_by_line_or_by_the_number_of_an_array() {
     task("0").expect(0).says(&["line 2: "]);
     task("1").expect(66);
     task("2").expect(64).says(&["has 2 LIVEs"]);
+}
+
+#[test]
+fn a_sellers_job_reads_and_writes_ones_own_places_alone() {
+    let fleet = Fleet::new(Session::new());
+    let file = fleet.out("tenants.toml");
+    let worker = |inputs: &[&Path], outputs: &Path| {
+        let text = format!(
+            "[[tenants]]\nseller = \"friday-show\"\ninputs = {inputs:?}\noutputs = [{outputs:?}]\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let worker = fleet.worker(&["--tenants", file.to_str().unwrap(), "--until-empty"]);
+        worker.wait(Duration::from_secs(300)).expect(0);
+    };
+    let manifest = fleet.session.manifest();
+    let own = manifest.parent().unwrap();
+    // The session's files are links to these.
+    let files = std::fs::canonicalize(own.join("live.flv")).unwrap();
+    let files = files.parent().unwrap();
+    let done = fleet.enqueue("out")["id"].as_str().unwrap().to_owned();
+    worker(&[own, files], &fleet.out("out"));
+    assert_eq!(fleet.job(&done)["state"], "done", "{}", fleet.job(&done));
+    for (name, inputs, outputs) in [
+        ("a", &[own][..], fleet.out("a")),
+        ("b", &[fleet.out("nothing").as_path()][..], fleet.out("b")),
+        ("c", &[own, files][..], fleet.out("elsewhere")),
+    ] {
+        let id = fleet.enqueue(name)["id"].as_str().unwrap().to_owned();
+        worker(inputs, &outputs);
+        let job = fleet.job(&id);
+        assert_eq!((&job["state"], &job["fence"]), (&"parked".into(), &1.into()), "{name}: {job}");
+        let error = job["failure"]["error"].as_str().unwrap();
+        assert!(error.contains("in no place of the seller `friday-show`"), "{name}: {error}");
+        assert!(!fleet.out(name).join("friday-show").exists(), "{name}");
+    }
+}
+
+#[test]
+fn what_a_killed_worker_left_among_temporary_files_is_swept_by_another() {
+    let fleet = Fleet::new(Session::new());
+    fleet.enqueue("out");
+    let temporary = fleet.out("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let worker = |more: &[&str]| {
+        let mut arguments = vec!["worker", "--queue", &fleet.queue, "--lease", "2"];
+        arguments.extend(["--settings", &fleet.settings]);
+        arguments.extend(more);
+        start_in(&[("TMPDIR", temporary.display().to_string())], arguments)
+    };
+    let folders = || -> Vec<String> {
+        let all = std::fs::read_dir(&temporary).unwrap();
+        all.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let killed = worker(&[]);
+    wait_until("its job has a folder", || {
+        let own = temporary.join(folders().first().map_or("none", String::as_str));
+        std::fs::read_dir(own).is_ok_and(|all| all.flatten().any(|entry| entry.path().is_dir()))
+    });
+    killed.kill();
+    let left = folders();
+    assert_eq!(left.len(), 1);
+    // One that lives keeps its own.
+    let living = worker(&["--name", "living", "--remix-slots", "0"]);
+    wait_until("it has swept", || folders() == ["reprise-worker-living"]);
+    worker(&["--until-empty"]).wait(Duration::from_secs(300)).expect(0);
+    assert_eq!(folders(), ["reprise-worker-living"]);
+    living.terminate();
+    living.wait(Duration::from_secs(60)).expect(0);
+    assert_eq!(folders(), Vec::<String>::new());
 }

@@ -239,3 +239,31 @@ fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
         bytes
     })
 }
+
+/// Processes that another started, and theirs, the oldest first.
+pub fn descendants(of: u32) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
+    let parents: Vec<(u32, u32)> = all
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+            // The name in brackets may hold anything; the state and the parent follow it.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+            Some((id, parent))
+        })
+        .collect();
+    let mut found = vec![of];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(parents.iter().filter(|pair| pair.1 == parent).map(|pair| pair.0));
+        next += 1;
+    }
+    found
+}
+
+/// Sends a signal to processes, as far as they are still there.
+pub fn signal(name: &str, processes: &[u32]) {
+    let ids: Vec<String> = processes.iter().map(u32::to_string).collect();
+    let script = format!("kill -{name} {} 2>/dev/null || true", ids.join(" "));
+    assert!(Command::new("sh").args(["-c", &script]).status().expect("a shell").success());
+}

@@ -16,5 +16,7 @@ mod testing;
 
 pub use events::{EventLog, read_events};
 pub use import::{DateOrder, ImportKind, ImportOptions, ImportReport, Imported, import, write_log};
-pub use manifest::{LoadedSession, Location, load_session, resolve};
+pub use manifest::{
+    Guard, LoadedSession, Location, is_picture, load_session, load_session_within, resolve,
+};
 pub use timeline::{MeasuredPart, Timeline};

@@ -98,12 +98,26 @@ pub fn resolve(base: &Path, uri: &str) -> Location {
     }
 }
 
+/// Says whether something that a manifest names may be read; see [`load_session_within`].
+pub type Guard = dyn Fn(&Location) -> Result<()> + Send + Sync;
+
+/// As [`load_session_within`], where everything may be read.
+///
+/// # Errors
+/// As there.
+pub fn load_session(path: &Path) -> Result<LoadedSession> {
+    load_session_within(path, &|_| Ok(()))
+}
+
 /// Reads the manifest at `path` (TOML or JSON, by name and else by content) and its product list.
+/// `guard` is asked about the manifest, and about each place that it or the product list names,
+/// before anything is read there.
 ///
 /// # Errors
 /// [`Kind::Missing`] for a file or a key that is not there, [`Kind::Malformed`] for what breaks the
-/// format or contradicts itself, [`Kind::Limit`] above [`MANIFEST_MAX`].
-pub fn load_session(path: &Path) -> Result<LoadedSession> {
+/// format or contradicts itself, [`Kind::Limit`] above [`MANIFEST_MAX`]; those of `guard`.
+pub fn load_session_within(path: &Path, guard: &Guard) -> Result<LoadedSession> {
+    guard(&Location::File(path.to_owned()))?;
     let file = path.display().to_string();
     let text = read_text(path)?;
     let format = match path.extension().and_then(|extension| extension.to_str()) {
@@ -126,20 +140,25 @@ pub fn load_session(path: &Path) -> Result<LoadedSession> {
     check::names(&manifest, &source)?;
     check::recordings(&mut manifest.recordings, &source)?;
     check::events(manifest.events.as_ref(), &source)?;
+    let named = |name: &str| guard(&resolve(&base, name));
+    places(&manifest).into_iter().try_for_each(named)?;
     let mut warnings = check::missing_files(&base, &manifest.overlays, "overlays", &source);
     let products = match &manifest.products {
         None => Vec::new(),
         Some(FileOr::List(list)) => {
+            pictures(list).try_for_each(named)?;
             // The session's own `id` comes before those of its products.
             warnings.extend(check::products(list, &base, &source, 1)?);
             list.clone()
         }
         Some(FileOr::File(name)) => {
+            named(name)?;
             let list_path = resolve(&base, name).into_file()?;
             let list_file = list_path.display().to_string();
             let list_text = read_text(&list_path)?;
             let list: Vec<Product> = serde_json::from_str(&list_text)
                 .map_err(|error| json_error(&list_file, &list_text, &error))?;
+            pictures(&list).try_for_each(named)?;
             let list_source = Source { file: &list_file, text: &list_text };
             warnings.extend(check::products(&list, &base, &list_source, 0)?);
             list
@@ -147,6 +166,45 @@ pub fn load_session(path: &Path) -> Result<LoadedSession> {
     };
     let digest_bytes = canonical(&manifest, &products);
     Ok(LoadedSession { manifest, path: path.to_owned(), base, products, digest_bytes, warnings })
+}
+
+/// Whether a name is that of a picture; a brand may be one, or a name to be looked for in texts.
+pub fn is_picture(brand: &str) -> bool {
+    let lower = brand.to_ascii_lowercase();
+    [".png", ".jpg", ".jpeg", ".webp"].iter().any(|end| lower.ends_with(end))
+}
+
+/// What a manifest names besides its product list.
+// Every field is named, so that a new one cannot be forgotten here.
+fn places(manifest: &SessionManifest) -> Vec<&str> {
+    let SessionManifest {
+        id: _,
+        seller: _,
+        creator: _,
+        languages: _,
+        language: _,
+        timezone: _,
+        consent: _,
+        products: _,
+        live_event: _,
+        brands,
+        overlays,
+        recordings,
+        events,
+    } = manifest;
+    let mut places: Vec<&str> = Vec::new();
+    places.extend(brands.iter().filter(|brand| is_picture(brand)).map(String::as_str));
+    places.extend(overlays.iter().map(String::as_str));
+    for RecordingEntry { uri, transcript, started_at: _, duration_s: _ } in recordings {
+        places.push(uri);
+        places.extend(transcript.as_deref());
+    }
+    places.extend(events.iter().flat_map(|events| &events.log.0).map(String::as_str));
+    places
+}
+
+fn pictures(products: &[Product]) -> impl Iterator<Item = &str> {
+    products.iter().flat_map(|product| &product.pictures).map(String::as_str)
 }
 
 fn read_text(path: &Path) -> Result<String> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment::{Attributed, LikelyCause, Reason};
 use crate::rule::RuleId;
+use crate::session::Visibility;
 use crate::span::Span;
 use crate::time::{MediaDuration, MediaTime};
 use crate::verdict::{Grade, Verdict};
@@ -19,6 +20,9 @@ pub struct Clip {
     /// Which session it was cut from; absent for `reprise cut`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
+    /// Who may see it.
+    #[serde(default)]
+    pub visibility: Visibility,
     /// Which moment it shows; absent for `reprise cut`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moment_id: Option<String>,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment::{Lag, Moment};
 use crate::rule::RuleId;
+use crate::session::Visibility;
 use crate::span::Span;
 use crate::time::{MediaDuration, MediaTime, WallTime};
 use crate::verdict::{Grade, Outcome};
@@ -24,6 +25,9 @@ pub struct SessionOutcome {
     pub seller: String,
     /// Which creator.
     pub creator: String,
+    /// Who may see it.
+    #[serde(default)]
+    pub visibility: Visibility,
     /// What the recording is.
     pub recording: RecordingSummary,
     /// What the event log is.

@@ -11,6 +11,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::money::Money;
 use crate::time::{MediaDuration, WallTime};
 
+/// Who may see what was made of a session: the manifest's `consent` decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// The owner alone, who gets the clips in any case.
+    #[default]
+    Owner,
+    /// Others too.
+    Others,
+}
+
 /// `session.toml` (JSON of the same shape is accepted). Paths are relative to the file.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +66,11 @@ pub struct SessionManifest {
 }
 
 impl SessionManifest {
+    /// Who may see its clips and metrics.
+    pub const fn visibility(&self) -> Visibility {
+        if self.consent { Visibility::Others } else { Visibility::Owner }
+    }
+
     /// `languages` and `language` together, in the order given, without repeats.
     pub fn all_languages(&self) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();

@@ -10,10 +10,11 @@ use reprise_model::clip::Clip;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::{Error, Kind, Result};
 use reprise_store::{Key, ObjectStore, PutOptions, Version};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::run::RunManifest;
+use crate::takedown;
 
 /// Which folder a clip lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +63,15 @@ pub struct Finished {
     pub report: String,
 }
 
+/// Says whose a session's folder is, also before there is a `session.json`.
+pub(crate) const CREATOR: &str = "creator.json";
+
+/// What it says.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Whose {
+    pub(crate) creator: String,
+}
+
 /// How often a run is published anew when another was published at the same time.
 const COMMITS_MAX: usize = 8;
 /// Objects that are removed before one looks again whose run is the newest.
@@ -77,6 +87,8 @@ struct Seen {
 pub struct SessionFolder<'a> {
     store: &'a dyn ObjectStore,
     prefix: String,
+    /// Seller and creator, where a takedown counts.
+    of: Option<(String, String)>,
 }
 
 impl<'a> SessionFolder<'a> {
@@ -85,7 +97,48 @@ impl<'a> SessionFolder<'a> {
     pub fn new(store: &'a dyn ObjectStore, seller: &str, session_id: &str) -> Self {
         // A `/` inside would reach another seller's folder; an empty part is refused by `Key`.
         let part = |name: &str| if name.contains('/') { String::new() } else { name.to_owned() };
-        Self { store, prefix: format!("{}/{}", part(seller), part(session_id)) }
+        Self { store, prefix: format!("{}/{}", part(seller), part(session_id)), of: None }
+    }
+
+    /// The same as what a worker writes for this creator: nothing, once it was taken down, and what
+    /// was just written is removed again.
+    #[must_use]
+    pub fn by(mut self, creator: &str) -> Self {
+        let seller = self.prefix.split('/').next().unwrap_or_default().to_owned();
+        self.of = Some((seller, creator.to_owned()));
+        self
+    }
+
+    /// Says whose the folder is, before anything else is written into it.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] where what is the creator's was taken down; the store's.
+    pub fn begin(&self) -> Result<()> {
+        let Some((_, creator)) = &self.of else { return Ok(()) };
+        self.must_be_wanted(&[])?;
+        let (key, bytes) = (self.key(CREATOR)?, to_json(&Whose { creator: creator.clone() })?);
+        if self.store.get(&key)?.as_ref() != Some(&bytes) {
+            self.store.put(&key, &bytes, PutOptions::for_key(&key))?;
+            self.must_be_wanted(&[key])?;
+        }
+        Ok(())
+    }
+
+    /// Looked at after each write: a takedown marks first and then lists what is there, so either it
+    /// finds what was written, or the mark is found here.
+    fn must_be_wanted(&self, written: &[Key]) -> Result<()> {
+        let Some((seller, creator)) = &self.of else { return Ok(()) };
+        let Some(taken_down) = takedown::mark_of(self.store, seller, creator)? else {
+            return Ok(());
+        };
+        for key in written {
+            self.store.delete(key)?;
+        }
+        let message = format!(
+            "what is of the creator `{creator}` was taken down at {}: see `reprise takedown --lift`",
+            taken_down.at
+        );
+        Err(Error::new(Kind::Usage, message).in_file(self.prefix.clone()))
     }
 
     /// `<seller>/<session id>`.
@@ -145,7 +198,8 @@ impl<'a> SessionFolder<'a> {
                 self.store.delete(&entry.key)?;
             }
         }
-        self.store.put(&metadata_key, &metadata, PutOptions::for_key(&metadata_key))
+        self.store.put(&metadata_key, &metadata, PutOptions::for_key(&metadata_key))?;
+        self.must_be_wanted(&kept.into_iter().collect::<Vec<_>>())
     }
 
     /// Replaces the metadata of a clip whose files stay as they are.
@@ -154,7 +208,8 @@ impl<'a> SessionFolder<'a> {
     /// The store's; [`Kind::Usage`] for names that no object can have.
     pub fn put_clip_json(&self, folder: ClipFolder, clip: &Clip) -> Result<()> {
         let key = self.key(&format!("{}/clip.json", self.clip_name(folder, &clip.clip_id)?))?;
-        self.store.put(&key, &to_json(clip)?, PutOptions::for_key(&key))
+        self.store.put(&key, &to_json(clip)?, PutOptions::for_key(&key))?;
+        self.must_be_wanted(&[key])
     }
 
     /// The clip, where it is there and `clip.mp4` is the file that `clip.json` speaks of. `None`
@@ -198,7 +253,8 @@ impl<'a> SessionFolder<'a> {
         value: &T,
     ) -> Result<()> {
         let key = self.stage_key(stage, key)?;
-        self.store.put(&key, &to_json(value)?, PutOptions::for_key(&key))
+        self.store.put(&key, &to_json(value)?, PutOptions::for_key(&key))?;
+        self.must_be_wanted(&[key])
     }
 
     /// Makes a run the session's result: its manifest (if absent), the report, then `session.json`,
@@ -224,6 +280,7 @@ impl<'a> SessionFolder<'a> {
         for _ in 0..COMMITS_MAX {
             let seen = self.seen()?;
             may_commit()?;
+            self.must_be_wanted(&[])?;
             if let Some(finished) = self.commit(&seen, run, outcome, report_html)? {
                 return Ok(finished);
             }
@@ -274,6 +331,7 @@ impl<'a> SessionFolder<'a> {
         {
             return Ok(None);
         }
+        self.must_be_wanted(&[run_key, report_key.clone(), session_key.clone()])?;
         Ok(Some(Finished {
             first,
             swept: self.sweep(run)?,
@@ -295,7 +353,12 @@ impl<'a> SessionFolder<'a> {
     /// # Errors
     /// [`Kind::Malformed`] where it is not what this version reads; the store's.
     pub fn newest(&self) -> Result<Option<SessionOutcome>> {
-        self.read(&self.key("session.json")?)
+        let key = self.key("session.json")?;
+        let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
+        if takedown::is_tombstone(&bytes) {
+            return Ok(None);
+        }
+        self.parsed(&key, &bytes).map(Some)
     }
 
     /// The manifest of the run that `session.json` names. It is read even where `session.json` is of
@@ -383,7 +446,11 @@ impl<'a> SessionFolder<'a> {
 
     fn read<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>> {
         let Some(bytes) = self.store.get(key)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        self.parsed(key, &bytes).map(Some)
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, key: &Key, bytes: &[u8]) -> Result<T> {
+        serde_json::from_slice(bytes).map_err(|error| {
             Error::new(Kind::Malformed, "is not what this version of Reprise writes")
                 .in_file(self.store.location(key))
                 .caused_by(error)
@@ -421,7 +488,7 @@ fn is_digest_of(digest: &str, bytes: &[u8]) -> bool {
     blake3::hash(bytes).to_hex().as_str() == digest
 }
 
-fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
+pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| {
         Error::new(Kind::Bug, "a result cannot be written as JSON").caused_by(error)
     })?;

@@ -1,11 +1,12 @@
 //! Clips, their metadata and the report of a session, written to a store so that a reader finds a
-//! whole result or the one before it; the messages about them, and webhooks.
+//! whole result or the one before it; the messages about them, and webhooks; takedown.
 
 pub mod captions;
 mod folder;
 pub mod messages;
 pub mod report;
 mod run;
+pub mod takedown;
 pub mod webhooks;
 
 pub use folder::{ClipFiles, ClipFolder, Finished, SessionFolder};

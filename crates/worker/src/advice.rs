@@ -12,7 +12,7 @@ use reprise_checks::{
 use reprise_model::session::Product;
 use reprise_model::{Error, Kind, Result, RuleId};
 
-use crate::materials::is_picture;
+use reprise_ingest::is_picture;
 
 /// Models and readers of this machine, loaded once and shared by all windows.
 #[derive(Clone, Default)]

@@ -16,6 +16,7 @@ mod run;
 mod session;
 mod share;
 mod single;
+mod tenants;
 
 pub use advice::{Advice, OnRecording};
 pub use judge::{CheckRequest, CheckResult, check};
@@ -25,6 +26,7 @@ pub use run::{RunResult, run, run_window};
 pub use session::{ExplainResult, OpenSession, SegmentResult, explain_session, segment_session};
 pub use share::{Hold, Share, Turn};
 pub use single::{CutRequest, CutResult, cut};
+pub use tenants::Tenants;
 
 /// The version that keys and outputs carry.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

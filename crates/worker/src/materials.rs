@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reprise_checks::{GrayPicture, LookFor, NamedPicture, ProductReference};
-use reprise_ingest::{LoadedSession, resolve};
+use reprise_ingest::{LoadedSession, is_picture, resolve};
 use reprise_model::{ByteSource, Error, Kind, Result};
 
 use crate::recording::open_bytes;
@@ -76,10 +76,4 @@ fn picture(base: &Path, name: &str) -> Result<GrayPicture> {
         }
     }
     GrayPicture::read(&bytes[..at], source.name())
-}
-
-/// Whether a name is that of a picture.
-pub fn is_picture(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    [".png", ".jpg", ".jpeg", ".webp"].iter().any(|end| lower.ends_with(end))
 }

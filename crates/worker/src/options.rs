@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use reprise_checks::{Phrases, Policy};
+use reprise_ingest::Guard;
 use reprise_model::Result;
 use reprise_segment::Settings;
 use reprise_transcode::{MediaWorkers, Profile, TrimSettings, Verify};
@@ -38,6 +39,8 @@ pub struct RunOptions {
     pub progress: ProgressSink,
     /// The seller that the manifest must name, where a job may only touch one's own.
     pub seller: Option<String>,
+    /// Asked before anything is read that a manifest names. Default all may be read.
+    pub inputs: Arc<Guard>,
     /// Asked before the results are made public; may block. An error ends the run there.
     pub may_commit: CommitGate,
     /// Other workers that make clips of the same LIVE.
@@ -69,6 +72,7 @@ impl RunOptions {
             workers: MediaWorkers::in_process(),
             progress: Arc::new(|_| {}),
             seller: None,
+            inputs: Arc::new(|_| Ok(())),
             may_commit: Arc::new(|| Ok(())),
             share: None,
         })

@@ -3,7 +3,7 @@
 use reprise_model::clip::Post;
 use reprise_model::session::Product;
 
-use crate::materials::is_picture;
+use reprise_ingest::is_picture;
 
 /// Hashtags suggested at most; platforms cut long rows off.
 const MAX_HASHTAGS: usize = 5;

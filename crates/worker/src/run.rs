@@ -77,6 +77,7 @@ pub async fn run(
 
     let run_key = run_key(&session, &recordings, &options);
     let job = Arc::new(Job { session, recordings, options, store, run_key });
+    job.context().folder.begin()?;
     if let Some(done) = job.finished_before()? {
         return Ok(done);
     }
@@ -137,6 +138,7 @@ pub async fn run_window(
     let (session, recordings) = open(session, &options).await?;
     let run_key = String::new();
     let job = Job { session, recordings, options, store, run_key };
+    job.context().folder.begin()?;
     blocking(move || match job.context().make(&moment) {
         Err(error) if error.kind.may_pass() => Err(error),
         made => Ok(made.map(drop)),
@@ -149,8 +151,9 @@ async fn open(path: &Path, options: &RunOptions) -> Result<(OpenSession, Recordi
     let place = path.display().to_string();
     let path = path.to_owned();
     let (workers, advice) = (options.workers.clone(), options.advice.clone());
+    let inputs = Arc::clone(&options.inputs);
     let (session, recordings) = blocking(move || {
-        let mut session = OpenSession::open(&path)?;
+        let mut session = OpenSession::open_within(&path, &*inputs)?;
         session.read_materials(&advice);
         let entries = &session.loaded.manifest.recordings;
         let recordings = Recordings::open(&session.loaded.base, entries, &workers)?;
@@ -200,7 +203,8 @@ impl Job {
                 self.store.as_ref(),
                 manifest.seller.as_str(),
                 manifest.id.as_str(),
-            ),
+            )
+            .by(manifest.creator.as_str()),
         }
     }
 
@@ -255,7 +259,7 @@ impl Job {
             let (key, outcome) = match made {
                 Ok(made) => made,
                 // A full disk or a dead store ends the run; damage in one window does not.
-                Err(unmade) if unmade.error.kind.may_pass() => return Err(unmade.error),
+                Err(unmade) if unmade.error.kind.may_pass() => return Err(*unmade.error),
                 Err(Unmade { error, given_up: again }) => {
                     given_up.extend(again.then(|| moment.id.clone()));
                     not_clipped.push(NotClipped {
@@ -349,6 +353,7 @@ impl Job {
             session_id: manifest.id.to_string(),
             seller: manifest.seller.to_string(),
             creator: manifest.creator.to_string(),
+            visibility: manifest.visibility(),
             recording: self.recordings.summary(),
             events: self.session.log.summary.clone(),
             lag: segmentation.lag.clone(),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use reprise_checks::LookFor;
 use reprise_ingest::{
-    EventLog, LoadedSession, MeasuredPart, Timeline, load_session, read_events, resolve,
+    EventLog, Guard, LoadedSession, MeasuredPart, Timeline, load_session_within, read_events,
+    resolve,
 };
 use reprise_media::release_memory;
 use reprise_model::bytes::without_secrets;
@@ -42,9 +43,17 @@ impl OpenSession {
     /// Reads the manifest and the log.
     ///
     /// # Errors
-    /// As [`load_session`] and [`read_events`].
+    /// As [`load_session_within`] and [`read_events`].
     pub fn open(path: &Path) -> Result<Self> {
-        let loaded = load_session(path)?;
+        Self::open_within(path, &|_| Ok(()))
+    }
+
+    /// As [`OpenSession::open`]; `guard` is asked before anything is read.
+    ///
+    /// # Errors
+    /// As there, and those of `guard`.
+    pub fn open_within(path: &Path, guard: &Guard) -> Result<Self> {
+        let loaded = load_session_within(path, guard)?;
         let log = match &loaded.manifest.events {
             Some(entry) => {
                 let paths: Vec<PathBuf> = entry

@@ -45,14 +45,14 @@ pub enum Turn {
 /// Why a window has no result.
 pub struct Unmade {
     /// In words.
-    pub error: Error,
+    pub error: Box<Error>,
     /// Whether another try may end otherwise.
     pub given_up: bool,
 }
 
 impl From<Error> for Unmade {
     fn from(error: Error) -> Self {
-        Self { error, given_up: false }
+        Self { error: Box::new(error), given_up: false }
     }
 }
 
@@ -98,7 +98,7 @@ pub async fn each<R: Send + 'static>(
                 }
                 Turn::Made => Ok(make(&moment).map_err(Unmade::from)),
                 Turn::Failed(error) => Ok(Err(error.into())),
-                Turn::GivenUp(error) => Ok(Err(Unmade { error, given_up: true })),
+                Turn::GivenUp(error) => Ok(Err(Unmade { error: Box::new(error), given_up: true })),
                 Turn::Others(sign) => Err(sign),
             })
         })

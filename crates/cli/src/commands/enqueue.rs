@@ -80,6 +80,8 @@ fn by_arguments(args: &Args, session: &Path, out: &str) -> Result<Wish> {
         out: absolute(out)?,
         keep_rejected: args.keep_rejected,
         verify_full: args.verify_full,
+        creator: Some(loaded.manifest.creator.to_string()),
+        session_id: Some(loaded.manifest.id.to_string()),
     };
     let key = match &args.key {
         Some(key) => key.clone(),
@@ -122,7 +124,10 @@ fn by_event(path: &Path) -> Result<Wish> {
         return Err(Error::new(Kind::Malformed, message).in_file(place));
     }
     let LiveRecorded { session, out, keep_rejected, verify_full, .. } = live;
-    Ok(Wish { live: LiveJob { session, out, keep_rejected, verify_full }, seller, key })
+    let creator = Some(loaded.manifest.creator.to_string());
+    let session_id = Some(loaded.manifest.id.to_string());
+    let live = LiveJob { session, out, keep_rejected, verify_full, creator, session_id };
+    Ok(Wish { live, seller, key })
 }
 
 /// A folder as workers in other folders see it.

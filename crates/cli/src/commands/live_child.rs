@@ -1,7 +1,7 @@
 //! `reprise live-child`: what `reprise worker` starts itself to do a job in.
 
 use std::io::{BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -13,7 +13,7 @@ use reprise_transcode::Verify;
 use reprise_worker::fleet::{
     Answer, LIVE, LiveJob, LiveResult, Said, Told, WINDOW, WindowJob, WindowResult, Windows,
 };
-use reprise_worker::{Progress, RunOptions};
+use reprise_worker::{Progress, RunOptions, Tenants};
 use serde::de::DeserializeOwned;
 
 use crate::settings::PipelineArgs;
@@ -26,6 +26,9 @@ const ANSWER: Duration = Duration::from_secs(120);
 /// Do one job for a worker that is at the other end of standard input
 #[derive(clap::Args, Debug)]
 pub struct Args {
+    /// Whose job may read and write where
+    #[arg(long)]
+    tenants: Option<PathBuf>,
     #[command(flatten)]
     pipeline: PipelineArgs,
 }
@@ -70,6 +73,15 @@ fn work(args: &Args) -> Result<()> {
         options.jobs = 1;
     }
     options.seller = Some(told.seller.clone());
+    let tenants = args.tenants.as_deref().map(Tenants::read).transpose()?;
+    if let Some(tenants) = &tenants {
+        let (tenants, seller) = (tenants.clone(), told.seller.clone());
+        options.inputs = Arc::new(move |place| tenants.may_read(&seller, place));
+    }
+    let may_write = |out: &str| match &tenants {
+        Some(tenants) => tenants.may_write(&told.seller, out),
+        None => Ok(()),
+    };
     let shown = Arc::clone(&options.progress);
     let far = Arc::new(Mutex::new(Far::default()));
     let made = AtomicU64::new(0);
@@ -101,6 +113,7 @@ fn work(args: &Args) -> Result<()> {
     if told.kind == WINDOW {
         let window: WindowJob = body(&told)?;
         for_live(&mut options, &window.live);
+        may_write(&window.live.out)?;
         let store = Arc::from(reprise_store::open(&window.live.out)?);
         let session = Path::new(&window.live.session);
         let made = reprise_worker::run_window(session, store, options, window.moment);
@@ -115,6 +128,7 @@ fn work(args: &Args) -> Result<()> {
     }
     let live: LiveJob = body(&told)?;
     for_live(&mut options, &live);
+    may_write(&live.out)?;
     if let Some(share) = &told.share {
         match reprise_queue::open(&share.queue) {
             Ok(queue) => {

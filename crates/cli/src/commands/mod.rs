@@ -15,6 +15,7 @@ mod live_child;
 mod models;
 mod run;
 mod segment;
+mod takedown;
 mod worker;
 
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ enum Command {
     Worker(worker::Args),
     Jobs(jobs::Args),
     Batch(batch::Args),
+    Takedown(takedown::Args),
     Models(models::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -81,6 +83,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Worker(args) => worker::run(&args, cli.json),
         Command::Jobs(args) => jobs::run(&args, cli.json),
         Command::Batch(args) => batch::run(&args, cli.json),
+        Command::Takedown(args) => takedown::run(&args, cli.json),
         Command::Models(args) => models::run(&args, cli.json),
         Command::Doctor(args) => doctor::run(&args, cli.json),
         Command::Completions(args) => completions::run(&args),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reprise_model::{Error, Result};
+use reprise_model::{Error, Kind, Result};
 use reprise_publish::webhooks::Hooks;
+use reprise_worker::Tenants;
 use reprise_worker::fleet::{self, FleetOptions};
 
 use crate::commands::live_child;
@@ -55,6 +56,9 @@ pub struct Args {
     /// Who is told what came of LIVEs (TOML, docs/messages.md); the same file for all workers
     #[arg(long, value_name = "FILE")]
     webhooks: Option<PathBuf>,
+    /// Whose job may read and write where (TOML); without it every job may name every place
+    #[arg(long, value_name = "FILE")]
+    tenants: Option<PathBuf>,
     #[command(flatten)]
     pipeline: PipelineArgs,
 }
@@ -69,9 +73,17 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let queue = reprise_queue::open(&args.queue)?;
     let name = args.name.clone().unwrap_or_else(own_name);
     let mut arguments = vec![live_child::NAME.to_owned()];
+    if let Some(file) = &args.tenants {
+        Tenants::read(file)?;
+        let file = file.to_str().ok_or_else(|| {
+            Error::new(Kind::Usage, "has a name that is no UTF-8")
+                .in_file(file.display().to_string())
+        })?;
+        arguments.extend(["--tenants".to_owned(), file.to_owned()]);
+    }
     arguments.extend(args.pipeline.arguments());
     let options = FleetOptions {
-        temporary: std::env::temp_dir().join(format!("reprise-{name}")),
+        temporary: std::env::temp_dir(),
         name,
         program: PathBuf::from("/proc/self/exe"),
         arguments,
@@ -100,8 +112,6 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         told.store(true, Ordering::Relaxed);
     });
     let done = fleet::work(&queue, &options, &stop)?;
-    // Whatever else is wrong with the folder, it is nobody's any more.
-    let _ = std::fs::remove_dir_all(&options.temporary);
     if json {
         let told = serde_json::json!({
             "done": done.done, "failed": done.failed, "dropped": done.dropped

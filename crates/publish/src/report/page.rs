@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use reprise_model::session::Visibility;
 use reprise_model::{MediaTime, Outcome};
 
 use super::ReportData;
@@ -73,7 +74,7 @@ fn header(data: &ReportData<'_>, zone: &Zone) -> String {
     }
     format!(
         "<header class=\"top\"><p class=\"eyebrow\">LIVE highlights</p><h1>{}</h1>\
-         <p class=\"when\">{} · seller {} · creator {}</p><dl class=\"tiles\">{tiles}</dl>\
+         <p class=\"when\">{} · seller {} · creator {}{}</p><dl class=\"tiles\">{tiles}</dl>\
          <nav aria-label=\"Sections\"><a href=\"#timeline\">Time line</a><a href=\"#clips\">Clips</a>\
          <a href=\"#moments\">Moments</a><a href=\"#not-clipped\">Not clipped</a>\
          <a href=\"#practices\">Best practices</a><a href=\"#lag\">Reaction times</a>\
@@ -82,6 +83,10 @@ fn header(data: &ReportData<'_>, zone: &Zone) -> String {
         esc(&when),
         esc(&outcome.seller),
         esc(&outcome.creator),
+        match outcome.visibility {
+            Visibility::Owner => " · for the owner alone",
+            Visibility::Others => "",
+        },
     )
 }
 

@@ -1,6 +1,9 @@
 //! A made-up result of a session, for tests and for looking at the report.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(dead_code)] // Not every test uses it.
+pub mod store;
+
 use reprise_model::clip::{ByteRange, Clip, ClipProduct, Cut, CutMethod, Post, Source, Word};
 use reprise_model::moment::{
     Attributed, AttributedRanges, Cause, Lag, LagSource, LikelyCause, Moment, Reason, Signal,
@@ -195,6 +198,7 @@ pub fn clip(moment: &Moment, product: &Product, grade: Grade, mp4: &[u8]) -> Cli
     Clip {
         clip_id: format!("c-{:02}", moment.rank),
         session_id: Some("sim-easy-33".to_owned()),
+        visibility: reprise_model::session::Visibility::Others,
         moment_id: Some(moment.id.clone()),
         span: moment.span,
         spans: vec![moment.span],
@@ -263,6 +267,7 @@ pub fn outcome(duration_s: f64, moments: Vec<Moment>, clips: &[Clip]) -> Session
         session_id: "sim-easy-33".to_owned(),
         seller: "sim-seller".to_owned(),
         creator: "sim-host".to_owned(),
+        visibility: reprise_model::session::Visibility::Others,
         recording: RecordingSummary {
             duration_s: long(duration_s),
             parts: vec![Part {

@@ -7,6 +7,7 @@ use reprise_checks::{
 };
 use reprise_media::MediaInfo;
 use reprise_model::clip::{Clip, Cut, CutMethod, Moved, ProductSighting, Source, Word};
+use reprise_model::session::Visibility;
 use reprise_model::{Grade, MediaDuration, MediaTime, Outcome, RuleId, Span, Verdict};
 use reprise_transcode::CutClip;
 
@@ -113,6 +114,7 @@ pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
     Clip {
         clip_id: String::new(),
         session_id: None,
+        visibility: Visibility::Owner,
         moment_id: None,
         span: cut.span,
         spans: vec![cut.span],

@@ -238,6 +238,7 @@ impl ClipContext<'_> {
     /// Fills in what follows from the moment and the products alone.
     fn describe(&self, clip: &mut Clip, moment: &Moment, products: &[&Product]) {
         clip.moment_id = Some(moment.id.clone());
+        clip.visibility = self.session.loaded.manifest.visibility();
         clip.causes.clone_from(&moment.causes);
         clip.reasons.clone_from(&moment.reasons);
         clip.attributed = Some(moment.attributed.clone());

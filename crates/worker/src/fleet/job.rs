@@ -28,6 +28,12 @@ pub struct LiveJob {
     /// Decode finished clips whole to verify them.
     #[serde(default)]
     pub verify_full: bool,
+    /// Which creator's LIVE it is, so that a takedown finds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator: Option<String>,
+    /// Which session it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
 }
 
 impl LiveJob {

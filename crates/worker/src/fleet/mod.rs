@@ -4,10 +4,12 @@
 mod announce;
 mod job;
 mod supervise;
+mod temporary;
+mod upkeep;
 mod webhooks;
 mod windows;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -23,6 +25,7 @@ pub use announce::LiveResult;
 pub use job::{LIVE, LiveJob, REMIX, ShareIn, Told};
 pub use supervise::{Answer, Said, Supervisor};
 use supervise::{Child, Ended};
+use temporary::Temporary;
 pub use webhooks::DELIVER;
 pub use windows::{WINDOW, WindowJob, WindowResult, Windows};
 
@@ -50,7 +53,8 @@ pub struct FleetOptions {
     pub drain: Duration,
     /// End when no job waits or is in anybody's hands. Default false.
     pub until_empty: bool,
-    /// Folder for what jobs write while they work; emptied at the start.
+    /// Folder in which the worker makes one for what jobs write while they work, and sweeps those of
+    /// dead workers.
     pub temporary: PathBuf,
     /// Who is told what came of LIVEs. Default nobody.
     pub hooks: Arc<Hooks>,
@@ -76,14 +80,7 @@ pub struct Done {
 /// # Errors
 /// Where the folder cannot be used. A queue that does not answer is asked again.
 pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -> Result<Done> {
-    let temporary = options.temporary.display().to_string();
-    match std::fs::remove_dir_all(&options.temporary) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::io(temporary, error));
-        }
-        _ => {}
-    }
-    std::fs::create_dir_all(&options.temporary).map_err(|error| Error::io(temporary, error))?;
+    let temporary = Temporary::take(&options.temporary, &options.name)?;
     let counts = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
     let announcer = Announcer::new(queue.as_ref(), &options.hooks);
     let slots = options.slots.max(1);
@@ -94,6 +91,7 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
         options,
         stop,
         counts: &counts,
+        temporary: temporary.folder(),
         announcer: &announcer,
         lanes,
         couriers,
@@ -115,6 +113,7 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
             scope.spawn(move || slot.carry(handed));
         }
         scope.spawn(|| announcer.watch(stop, &working));
+        scope.spawn(|| upkeep::keep_up(queue.as_ref(), stop, &working));
     });
     let [done, failed, dropped] = counts.map(AtomicU64::into_inner);
     Ok(Done { done, failed, dropped })
@@ -126,6 +125,7 @@ struct Slot<'a> {
     options: &'a FleetOptions,
     stop: &'a AtomicBool,
     counts: &'a [AtomicU64; 3],
+    temporary: &'a Path,
     lanes: &'a [Lane],
     announcer: &'a Announcer<'a>,
     /// Who takes deliveries off its hands.
@@ -178,7 +178,7 @@ impl Slot<'_> {
             return self.deliver(leased);
         }
         tracing::info!(job = job.id, attempt = leased.attempt, "{}", job.kind);
-        let folder = self.options.temporary.join(format!("{}-{}", job.id, token.fence));
+        let folder = self.temporary.join(format!("{}-{}", job.id, token.fence));
         let ended = self.supervised(leased, &folder);
         // What a job leaves behind is nobody's.
         let _ = std::fs::remove_dir_all(&folder);

@@ -1,0 +1,203 @@
+//! `reprise takedown`: what is of a creator is removed, and not made again.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reprise_model::{Error, Kind, Result, WallTime};
+use reprise_publish::takedown::{Record, Takedown};
+use reprise_queue::{Filter, Job, Queue, State};
+use reprise_store::ObjectStore;
+use reprise_worker::fleet::{LIVE, LiveJob, WINDOW, WindowJob};
+
+use crate::output;
+
+/// Remove what others can see of a creator: clips, covers, captions, reports and all metadata
+///
+/// First a mark is set, so that no worker writes anything of the creator any more; then jobs are
+/// stopped, and what is there is removed. The record of it stays in the seller's folder. Safe to
+/// repeat: what was interrupted is finished.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Example:\n  reprise takedown --creator host-1 --seller acme --out s3://clips --queue nats://queue:4222"
+)]
+pub struct Args {
+    /// The creator, as session manifests name them
+    #[arg(long, value_name = "ID")]
+    creator: String,
+    /// Folder or s3://bucket/prefix that results went to
+    #[arg(long, value_name = "DEST")]
+    out: String,
+    /// Only with this seller; without it with all (their whole folders are listed)
+    #[arg(long, value_name = "SELLER")]
+    seller: Option<String>,
+    /// Only this session, which may be made again later
+    #[arg(long, value_name = "ID", requires = "seller")]
+    session: Option<String>,
+    /// The queue, where jobs of the creator may wait or be under way
+    #[arg(long, value_name = "URL")]
+    queue: Option<String>,
+    /// Why, for the record
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// Who wishes it, for the record; without it the user of this process
+    #[arg(long)]
+    by: Option<String>,
+    /// Only say what would be removed
+    #[arg(long)]
+    dry_run: bool,
+    /// Let the creator's sessions be made again
+    #[arg(long, conflicts_with_all = ["session", "dry_run"])]
+    lift: bool,
+}
+
+pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
+    let store = reprise_store::open(&args.out)?;
+    let store = store.as_ref();
+    let queue = args.queue.as_deref().map(reprise_queue::open).transpose()?;
+    let jobs = match &queue {
+        Some(queue) => of_creator(queue.as_ref(), args)?,
+        None => Vec::new(),
+    };
+    let mut told = Vec::new();
+    for seller in sellers(store, &jobs, args)? {
+        let takedown = takedown_of(seller, args);
+        if args.lift {
+            let lifted = takedown.lift(store)?;
+            output::say(&match lifted {
+                true => {
+                    format!("{}: sessions of {} may be made again", takedown.seller, args.creator)
+                }
+                false => format!("{}: nothing of {} was taken down", takedown.seller, args.creator),
+            });
+            told.push(serde_json::json!({ "seller": takedown.seller, "lifted": lifted }));
+            continue;
+        }
+        let found = takedown.found(store)?;
+        let jobs: Vec<&Job> = jobs.iter().filter(|job| job.tenant == takedown.seller).collect();
+        if args.dry_run {
+            say(&takedown.seller, &found, jobs.len(), "would be removed");
+            told.push(as_json(&takedown.seller, &found, None)?);
+            continue;
+        }
+        // Without --seller only those who have something.
+        if args.seller.is_none() && found.removed.is_empty() && jobs.is_empty() {
+            continue;
+        }
+        takedown.begin(store)?;
+        let cancelled = match &queue {
+            Some(queue) => cancel(queue.as_ref(), &jobs)?,
+            None => Vec::new(),
+        };
+        let (record, place) = takedown.remove(store, &cancelled)?;
+        say(&takedown.seller, &record, cancelled.len(), "removed");
+        output::say(&format!("on record in {place}"));
+        told.push(as_json(&takedown.seller, &record, Some(&place))?);
+    }
+    if told.is_empty() {
+        output::say(&format!("there is nothing of {}", args.creator));
+    }
+    if json {
+        output::json(&told)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn takedown_of(seller: String, args: &Args) -> Takedown {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let user = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+    Takedown {
+        seller,
+        creator: args.creator.clone(),
+        session: args.session.clone(),
+        reason: args.reason.clone(),
+        by: args.by.clone().unwrap_or(user),
+        at: WallTime::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
+    }
+}
+
+/// Whose folders are looked through.
+fn sellers(store: &dyn ObjectStore, jobs: &[Job], args: &Args) -> Result<BTreeSet<String>> {
+    if let Some(seller) = &args.seller {
+        return Ok(BTreeSet::from([seller.clone()]));
+    }
+    let listed = store.list("")?;
+    let first = listed.iter().filter_map(|entry| entry.key.parts().next().map(str::to_owned));
+    let plain = first.filter(|seller| !seller.starts_with(['.', '~']));
+    Ok(plain.chain(jobs.iter().map(|job| job.tenant.clone())).collect())
+}
+
+/// Jobs of the creator that are not at their end.
+fn of_creator(queue: &dyn Queue, args: &Args) -> Result<Vec<Job>> {
+    let mut found = Vec::new();
+    for state in [State::Waiting, State::Leased] {
+        let filter =
+            Filter { tenant: args.seller.clone(), state: Some(state), ..Filter::default() };
+        for job in queue.jobs(&filter)? {
+            let live = match job.kind.as_str() {
+                LIVE => LiveJob::of(&job),
+                WINDOW => WindowJob::of(&job).map(|window| window.live),
+                _ => continue,
+            };
+            // What cannot be read is no job that makes anything.
+            let Ok(live) = live else { continue };
+            if is_theirs(&live, args) {
+                found.push(job);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn is_theirs(live: &LiveJob, args: &Args) -> bool {
+    let (creator, session) = match (&live.creator, &live.session_id) {
+        (Some(creator), Some(session)) => (creator.clone(), session.clone()),
+        // Put in by hand; its manifest says it, as it will to the worker.
+        _ => match reprise_ingest::load_session(Path::new(&live.session)) {
+            Ok(loaded) => (loaded.manifest.creator.to_string(), loaded.manifest.id.to_string()),
+            Err(_) => return false,
+        },
+    };
+    creator == args.creator && args.session.as_ref().is_none_or(|wanted| *wanted == session)
+}
+
+/// Stops jobs, and waits until nobody works on them any more.
+fn cancel(queue: &dyn Queue, jobs: &[&Job]) -> Result<Vec<String>> {
+    let mut cancelled = Vec::new();
+    let mut until = None;
+    for job in jobs {
+        // Its lease as it is now: it may have got a longer one since it was listed.
+        let now = queue.job(&job.id)?;
+        if queue.cancel(&job.tenant, &job.id)? {
+            cancelled.push(job.id.clone());
+            until = until.max(now.and_then(|job| job.holder).map(|holder| holder.until));
+        }
+    }
+    // A worker learns it with its next heartbeat, well before its lease is over.
+    if let Some(until) = until {
+        output::say("waiting until no worker is at it any more");
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let left = until.micros().saturating_sub(i64::try_from(since.as_micros()).unwrap_or(0));
+        std::thread::sleep(Duration::from_micros(u64::try_from(left).unwrap_or(0)));
+    }
+    Ok(cancelled)
+}
+
+fn say(seller: &str, record: &Record, jobs: usize, what: &str) {
+    let bytes: u64 = record.removed.iter().map(|object| object.bytes).sum();
+    output::say(&format!(
+        "{seller}: {} objects of {} sessions, {:.1} MB, and {jobs} jobs {what}",
+        record.removed.len(),
+        record.sessions.len(),
+        bytes as f64 / 1e6
+    ));
+}
+
+fn as_json(seller: &str, record: &Record, place: Option<&str>) -> Result<serde_json::Value> {
+    let mut value = serde_json::to_value(record)
+        .map_err(|error| Error::new(Kind::Bug, "a record is no JSON").caused_by(error))?;
+    value["seller"] = seller.into();
+    value["record"] = place.into();
+    Ok(value)
+}
