@@ -1,11 +1,13 @@
 //! `reprise takedown` with real workers: what is of a creator goes and does not come back.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use reprise_servers::S3Server;
-use reprise_tests::command::{Output, descendants, reprise, reprise_in, signal, start};
+use reprise_tests::command::{Output, descendants, reprise, reprise_in, signal, start, start_in};
+use reprise_tests::dice::Dice;
 use reprise_tests::session::{Session, short_clips};
 use reprise_tests::tree;
 use serde_json::Value;
@@ -138,4 +140,60 @@ fn a_worker_that_stands_still_meanwhile_brings_nothing_back() {
     assert_eq!(job["state"], "parked", "{job}");
     assert!(job["failure"]["error"].as_str().unwrap().contains("was taken down"), "{job}");
     taken_down(&out);
+}
+
+/// What the records of all takedowns name.
+fn on_record(out: &Path) -> BTreeSet<String> {
+    let all = tree::read(out).into_iter().filter(|(name, _)| name.contains("/~audit/"));
+    let records: Vec<Value> =
+        all.filter_map(|(_, entry)| serde_json::from_slice(&entry.bytes).ok()).collect();
+    let removed = records.iter().filter_map(|record| record["removed"].as_array()).flatten();
+    removed.filter_map(|object| object["key"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_takedown_that_is_killed_at_any_point_is_finished_by_the_next() {
+    let (session, root) = (Session::new(), tempfile::tempdir().unwrap());
+    let server = S3Server::start(root.path());
+    let environment = server.environment();
+    let settings = short_clips(root.path()).display().to_string();
+    let manifest = session.manifest().display().to_string();
+    let made = root.path().join("made");
+    let made_text = made.display().to_string();
+    reprise(["run", &manifest, "--out", &made_text, "--settings", &settings]).expect(0);
+    let all: BTreeSet<String> = of_sessions(&made).into_iter().collect();
+    let host = creator(&session);
+    let mut dice = Dice::new(0x7a4e);
+    let (mut early, mut whole) = (0, [Duration::ZERO; 2]);
+    for kill in 0..12 {
+        // The first of each is not killed: it shows how long one takes.
+        let (in_bucket, first) = (kill % 2 == 1, kill < 2);
+        let name = format!("take-{kill}");
+        let out = root.path().join(&name);
+        if in_bucket {
+            server.make_bucket(&name);
+            for file in &all {
+                server.put(&name, file, std::fs::read(made.join(file)).unwrap());
+            }
+        } else {
+            tree::copy(&made, &out);
+        }
+        let dest = match in_bucket {
+            true => format!("s3://{name}"),
+            false => out.display().to_string(),
+        };
+        let call = ["takedown", "--creator", &host, "--seller", SELLER, "--out", &dest];
+        if first {
+            let begun = Instant::now();
+            reprise_in(&environment, call).expect(0);
+            whole[kill] = begun.elapsed();
+        } else {
+            let delay = whole[kill % 2].mul_f64(dice.share());
+            early += usize::from(start_in(&environment, call).kill_after(delay).code.is_none());
+            reprise_in(&environment, call).expect(0);
+        }
+        taken_down(&out);
+        assert!(on_record(&out).is_superset(&all), "{dest}: {:?}", on_record(&out));
+    }
+    assert!(early > 0, "every takedown ended before it was killed");
 }

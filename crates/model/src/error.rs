@@ -155,21 +155,22 @@ impl Error {
     }
 }
 
+/// Without secrets, whoever wrote the message: errors reach logs, records of jobs and reports.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place.to_string();
-        if place.is_empty() {
-            f.write_str(&self.message)?;
+        let mut text = if place.is_empty() {
+            self.message.clone()
         } else {
-            write!(f, "{place}: {}", self.message)?;
-        }
+            format!("{place}: {}", self.message)
+        };
         // One line for people: the causes follow in brackets.
         let mut cause = self.source();
         while let Some(error) = cause {
-            write!(f, " ({error})")?;
+            text.push_str(&format!(" ({error})"));
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&crate::redacted(&text))
     }
 }
 
@@ -286,6 +287,15 @@ mod tests {
         let got: Error = serde_json::from_str(&text).unwrap();
         assert_eq!(got.to_string(), error.to_string());
         assert_eq!((got.kind, &got.place), (error.kind, &error.place));
+    }
+
+    #[test]
+    fn no_secret_is_told() {
+        let error = Error::new(Kind::Io, "https://h/?X-Amz-Signature=abc is gone")
+            .in_file("https://me:hush@h/a.flv")
+            .caused_by(std::io::Error::other("token=abc"));
+        let told = "https://***@h/a.flv: https://h/?X-Amz-Signature=*** is gone (token=***)";
+        assert_eq!(error.to_string(), told);
     }
 
     #[test]

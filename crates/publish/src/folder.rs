@@ -66,7 +66,10 @@ pub struct Finished {
 /// Says whose a session's folder is, also before there is a `session.json`.
 pub(crate) const CREATOR: &str = "creator.json";
 
-/// What it says.
+/// The newest run, or that it was taken down.
+const SESSION: &str = "session.json";
+
+/// What [`CREATOR`] says.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Whose {
     pub(crate) creator: String,
@@ -117,26 +120,40 @@ impl<'a> SessionFolder<'a> {
         let Some((_, creator)) = &self.of else { return Ok(()) };
         self.must_be_wanted(&[])?;
         let (key, bytes) = (self.key(CREATOR)?, to_json(&Whose { creator: creator.clone() })?);
-        if self.store.get(&key)?.as_ref() != Some(&bytes) {
-            self.store.put(&key, &bytes, PutOptions::for_key(&key))?;
-            self.must_be_wanted(&[key])?;
+        if self.store.get(&key)?.as_ref() == Some(&bytes) {
+            return Ok(());
         }
-        Ok(())
+        self.while_wanted(&[CREATOR], || self.store.put(&key, &bytes, PutOptions::for_key(&key)))
     }
 
-    /// Looked at after each write: a takedown marks first and then lists what is there, so either it
-    /// finds what was written, or the mark is found here.
-    fn must_be_wanted(&self, written: &[Key]) -> Result<()> {
+    /// Writes below `names`, and removes it again where the creator was taken down meanwhile, also where
+    /// the writing failed half way. A takedown marks first and then lists what is there, so either it
+    /// finds what was written, or its mark is found here.
+    fn while_wanted<T>(&self, names: &[&str], write: impl FnOnce() -> Result<T>) -> Result<T> {
+        let written = write();
+        self.must_be_wanted(names)?;
+        written
+    }
+
+    fn must_be_wanted(&self, names: &[&str]) -> Result<()> {
         let Some((seller, creator)) = &self.of else { return Ok(()) };
-        let Some(taken_down) = takedown::mark_of(self.store, seller, creator)? else {
+        let session = self.prefix.get(seller.len() + 1..).unwrap_or_default();
+        let Some(mark) = takedown::mark_of(self.store, seller, creator, session)? else {
             return Ok(());
         };
-        for key in written {
-            self.store.delete(key)?;
+        for name in names {
+            for entry in self.store.list(&format!("{}/{name}", self.prefix))? {
+                self.store.delete(&entry.key)?;
+            }
+            if *name == SESSION {
+                // What the takedown left there may be what was just removed.
+                let key = self.key(SESSION)?;
+                self.store.put(&key, &takedown::tombstone(&mark)?, PutOptions::for_key(&key))?;
+            }
         }
         let message = format!(
             "what is of the creator `{creator}` was taken down at {}: see `reprise takedown --lift`",
-            taken_down.at
+            mark.at
         );
         Err(Error::new(Kind::Usage, message).in_file(self.prefix.clone()))
     }
@@ -165,6 +182,10 @@ impl<'a> SessionFolder<'a> {
             let message = "the digest in the clip's metadata is not that of its file";
             return Err(Error::new(Kind::Bug, message).in_file(format!("{base}/clip.mp4")));
         }
+        self.while_wanted(&[&format!("{base}/")], || self.put_files(&base, clip, files))
+    }
+
+    fn put_files(&self, base: &str, clip: &Clip, files: &ClipFiles<'_>) -> Result<()> {
         let metadata = to_json(clip)?;
         let metadata_key = self.key(&format!("{base}/clip.json"))?;
         // While files of two clips are mixed, neither is there.
@@ -198,8 +219,7 @@ impl<'a> SessionFolder<'a> {
                 self.store.delete(&entry.key)?;
             }
         }
-        self.store.put(&metadata_key, &metadata, PutOptions::for_key(&metadata_key))?;
-        self.must_be_wanted(&kept.into_iter().collect::<Vec<_>>())
+        self.store.put(&metadata_key, &metadata, PutOptions::for_key(&metadata_key))
     }
 
     /// Replaces the metadata of a clip whose files stay as they are.
@@ -207,9 +227,9 @@ impl<'a> SessionFolder<'a> {
     /// # Errors
     /// The store's; [`Kind::Usage`] for names that no object can have.
     pub fn put_clip_json(&self, folder: ClipFolder, clip: &Clip) -> Result<()> {
-        let key = self.key(&format!("{}/clip.json", self.clip_name(folder, &clip.clip_id)?))?;
-        self.store.put(&key, &to_json(clip)?, PutOptions::for_key(&key))?;
-        self.must_be_wanted(&[key])
+        let name = format!("{}/clip.json", self.clip_name(folder, &clip.clip_id)?);
+        let (key, bytes) = (self.key(&name)?, to_json(clip)?);
+        self.while_wanted(&[&name], || self.store.put(&key, &bytes, PutOptions::for_key(&key)))
     }
 
     /// The clip, where it is there and `clip.mp4` is the file that `clip.json` speaks of. `None`
@@ -252,9 +272,9 @@ impl<'a> SessionFolder<'a> {
         key: &str,
         value: &T,
     ) -> Result<()> {
-        let key = self.stage_key(stage, key)?;
-        self.store.put(&key, &to_json(value)?, PutOptions::for_key(&key))?;
-        self.must_be_wanted(&[key])
+        let (key, bytes) = (self.stage_key(stage, key)?, to_json(value)?);
+        let name = key.as_str().get(self.prefix.len() + 1..).unwrap_or_default();
+        self.while_wanted(&[name], || self.store.put(&key, &bytes, PutOptions::for_key(&key)))
     }
 
     /// Makes a run the session's result: its manifest (if absent), the report, then `session.json`,
@@ -277,11 +297,13 @@ impl<'a> SessionFolder<'a> {
         may_commit: &dyn Fn() -> Result<()>,
     ) -> Result<Finished> {
         self.agree(run, outcome)?;
+        let names = [&format!(".runs/{}.json", one_part(&run.run)?), "report.html", SESSION];
         for _ in 0..COMMITS_MAX {
             let seen = self.seen()?;
             may_commit()?;
             self.must_be_wanted(&[])?;
-            if let Some(finished) = self.commit(&seen, run, outcome, report_html)? {
+            let commit = || self.commit(&seen, run, outcome, report_html);
+            if let Some(finished) = self.while_wanted(&names, commit)? {
                 return Ok(finished);
             }
         }
@@ -331,7 +353,6 @@ impl<'a> SessionFolder<'a> {
         {
             return Ok(None);
         }
-        self.must_be_wanted(&[run_key, report_key.clone(), session_key.clone()])?;
         Ok(Some(Finished {
             first,
             swept: self.sweep(run)?,

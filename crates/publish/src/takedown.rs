@@ -18,6 +18,8 @@ const MARKS: &str = "~takedowns";
 const RECORDS: &str = "~audit";
 /// How often what is there is listed anew; each time but the last finds what slipped in.
 const PASSES_MAX: u32 = 16;
+/// Requests to the store at once.
+const AT_ONCE: usize = 8;
 
 /// What is to be taken down.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ pub struct Takedown {
     pub seller: String,
     /// Of which creator.
     pub creator: String,
-    /// This session alone, which may then be made again; without it all, and none is made again.
+    /// This session alone; without it all.
     pub session: Option<String>,
     /// Why, for the record.
     pub reason: String,
@@ -36,7 +38,8 @@ pub struct Takedown {
     pub at: WallTime,
 }
 
-/// The mark of a creator that was taken down, `<seller>/~takedowns/<creator>.json`.
+/// The mark of a creator that was taken down, `<seller>/~takedowns/<creator>.json`, or of one session of
+/// theirs, `<creator>~<session>.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Since when.
@@ -81,6 +84,9 @@ pub struct Removed {
     pub key: String,
     /// Its length in bytes.
     pub bytes: u64,
+    /// Which bytes it had: their BLAKE3 in a folder, the ETag in S3. Not known before it is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// The mark of a creator, where there is one.
@@ -88,13 +94,17 @@ pub(crate) fn mark_of(
     store: &dyn ObjectStore,
     seller: &str,
     creator: &str,
+    session: &str,
 ) -> Result<Option<Mark>> {
-    let key = mark_key(seller, creator)?;
-    let Some(bytes) = store.get(&key)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-        let message = "is no mark of a takedown, and so nothing is written: mend or remove it";
-        Error::new(Kind::Malformed, message).in_file(store.location(&key)).caused_by(error)
-    })
+    for session in [None, Some(session)] {
+        let key = mark_key(seller, creator, session)?;
+        let Some(bytes) = store.get(&key)? else { continue };
+        return serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            let message = "is no mark of a takedown, and so nothing is written: mend or remove it";
+            Error::new(Kind::Malformed, message).in_file(store.location(&key)).caused_by(error)
+        });
+    }
+    Ok(None)
 }
 
 /// What stands in the place of `session.json` afterwards.
@@ -103,11 +113,20 @@ struct Tombstone {
     taken_down: Mark,
 }
 
+/// `session.json` of what was taken down.
+pub(crate) fn tombstone(mark: &Mark) -> Result<Vec<u8>> {
+    to_json(&Tombstone { taken_down: mark.clone() })
+}
+
 pub(crate) fn is_tombstone(session_json: &[u8]) -> bool {
     serde_json::from_slice::<Tombstone>(session_json).is_ok()
 }
 
 impl Takedown {
+    fn mark_key(&self) -> Result<Key> {
+        mark_key(&self.seller, &self.creator, self.session.as_deref())
+    }
+
     fn mark(&self) -> Mark {
         Mark { at: self.at, reason: self.reason.clone(), by: self.by.clone() }
     }
@@ -149,18 +168,16 @@ impl Takedown {
         Ok(record)
     }
 
-    /// Marks the creator, so that nothing of theirs is written any more; what is there stays for now.
-    /// Of one session nothing is marked.
+    /// Marks the creator, or the one session, so that nothing of it is written any more; what is there
+    /// stays for now.
     ///
     /// # Errors
     /// The store's; [`Kind::Usage`] for names that no key can have.
     pub fn begin(&self, store: &dyn ObjectStore) -> Result<()> {
         self.put_record(store, &self.record("takedown"))?;
-        if self.session.is_none() {
-            let key = mark_key(&self.seller, &self.creator)?;
-            // An earlier one stays, with its time.
-            store.put_if_absent(&key, &to_json(&self.mark())?, PutOptions::for_key(&key))?;
-        }
+        let key = self.mark_key()?;
+        // An earlier one stays, with its time.
+        store.put_if_absent(&key, &to_json(&self.mark())?, PutOptions::for_key(&key))?;
         Ok(())
     }
 
@@ -176,26 +193,33 @@ impl Takedown {
         let mut record = self.record("takedown");
         record.jobs_cancelled = jobs_cancelled.to_vec();
         let mut sessions = BTreeSet::new();
+        let mark = tombstone(&self.mark())?;
         for _ in 0..PASSES_MAX {
             let listed = self.listed(store)?;
-            if listed.is_empty() {
-                record.sessions = sessions.into_iter().collect();
-                record.finished = true;
-                let place = self.put_record(store, &record)?;
+            record.finished = listed.is_empty();
+            sessions.extend(listed.keys().cloned());
+            record.sessions = sessions.iter().cloned().collect();
+            let objects: Vec<Removed> = listed.values().flatten().cloned().collect();
+            let objects = side_by_side(&objects, |object| {
+                let version = store.version(&Key::new(object.key.clone())?)?;
+                let digest = version.map(|version| version.as_str().trim_matches('"').to_owned());
+                Ok(Removed { digest, ..object.clone() })
+            })?;
+            // On record before it is gone, so that a takedown that dies leaves word of what it removed.
+            record.removed.extend(objects.iter().cloned());
+            let place = self.put_record(store, &record)?;
+            if record.finished {
                 return Ok((record, place));
             }
-            for (session, mut objects) in listed {
-                let tombstone = to_json(&Tombstone { taken_down: self.mark() })?;
+            let listed: Vec<String> = listed.into_keys().collect();
+            side_by_side(&listed, |session| {
                 let key = Key::new(format!("{}/{session}/session.json", self.seller))?;
-                store.put(&key, &tombstone, PutOptions::for_key(&key))?;
-                sessions.insert(session);
-                objects.sort_by_key(|object| way(&object.key));
-                for object in objects {
-                    if object.key != key.as_str() {
-                        store.delete(&Key::new(object.key.clone())?)?;
-                    }
-                    record.removed.push(object);
-                }
+                store.put(&key, &mark, PutOptions::for_key(&key))
+            })?;
+            for step in 1..=LAST {
+                let those = objects.iter().filter(|object| way(&object.key) == step);
+                let those: Vec<&String> = those.map(|object| &object.key).collect();
+                side_by_side(&those, |key| store.delete(&Key::new(key.as_str())?))?;
             }
         }
         let message = "somebody keeps writing what is to be taken down: name the queue (--queue), \
@@ -208,7 +232,7 @@ impl Takedown {
     /// # Errors
     /// The store's.
     pub fn lift(&self, store: &dyn ObjectStore) -> Result<bool> {
-        let key = mark_key(&self.seller, &self.creator)?;
+        let key = self.mark_key()?;
         if !store.exists(&key)? {
             return Ok(false);
         }
@@ -230,7 +254,7 @@ impl Takedown {
         for entry in store.list(&below)? {
             let Some(session) = entry.key.parts().nth(1) else { continue };
             if !session.starts_with('~') {
-                let object = Removed { key: entry.key.to_string(), bytes: entry.len };
+                let object = Removed { key: entry.key.to_string(), bytes: entry.len, digest: None };
                 sessions.entry(session.to_owned()).or_default().push(object);
             }
         }
@@ -264,23 +288,47 @@ impl Takedown {
     }
 }
 
-/// What leads to others goes first; whose it is, last.
+/// The last step of [`way`].
+const LAST: u8 = 4;
+
+/// What leads to others goes first; whose it is, last. In the place of what is 0 comes a tombstone.
 fn way(key: &str) -> u8 {
     match key {
-        key if key.ends_with("/session.json") => 0,
+        key if key.split('/').skip(2).eq(["session.json"]) => 0,
         key if key.ends_with("/report.html") => 1,
         key if key.ends_with("/clip.json") => 2,
-        key if key.ends_with(&format!("/{CREATOR}")) => 4,
+        key if key.ends_with(&format!("/{CREATOR}")) => LAST,
         _ => 3,
     }
 }
 
-fn mark_key(seller: &str, creator: &str) -> Result<Key> {
-    for name in [seller, creator] {
-        if name.contains('/') || name.starts_with('~') {
+/// Does `work` with all of them, some at a time; the first error ends it.
+fn side_by_side<T: Sync, R: Send>(
+    all: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let share = all.len().div_ceil(AT_ONCE).max(1);
+    let work = &work;
+    let parts = std::thread::scope(|scope| {
+        let part = |part| scope.spawn(move || <[T]>::iter(part).map(work).collect());
+        let started: Vec<_> = all.chunks(share).map(part).collect();
+        let ended = |part: std::thread::ScopedJoinHandle<'_, Result<Vec<R>>>| {
+            let lost = |_| Err(Error::new(Kind::Bug, "a thread of the takedown ended early"));
+            part.join().unwrap_or_else(lost)
+        };
+        started.into_iter().map(ended).collect::<Result<Vec<Vec<R>>>>()
+    })?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+fn mark_key(seller: &str, creator: &str, session: Option<&str>) -> Result<Key> {
+    for name in [seller, creator].into_iter().chain(session) {
+        if name.contains(['/', '~']) {
             let message = format!("`{name}` is no name: letters, digits, `.`, `_`, `-`");
             return Err(Error::new(Kind::Usage, message));
         }
     }
-    Key::new(format!("{seller}/{MARKS}/{creator}.json"))
+    // No name has a `~` in it.
+    let session = session.map(|session| format!("~{session}")).unwrap_or_default();
+    Key::new(format!("{seller}/{MARKS}/{creator}{session}.json"))
 }

@@ -4,12 +4,13 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::store::TestStore;
 use reprise_model::{Grade, Kind, Result, WallTime};
-use reprise_publish::takedown::{Record, Takedown};
+use reprise_publish::takedown::{Record, Removed, Takedown};
 use reprise_publish::{ClipFiles, ClipFolder, RunManifest, SessionFolder};
-use reprise_store::{Key, ObjectStore, PutOptions};
+use reprise_store::{Entry, Key, ObjectStore, PutOptions, Version};
 
 fn takedown() -> Takedown {
     Takedown {
@@ -121,7 +122,8 @@ fn all_of_a_creator_goes_and_nothing_else() {
 fn a_takedown_that_was_killed_anywhere_is_finished_by_the_next() {
     let clean = ground();
     clean.log.lock().unwrap().clear();
-    do_it(&clean).unwrap();
+    let all = do_it(&clean).unwrap();
+    assert!(all.removed.iter().all(|object| object.digest.is_some()), "{all:?}");
     let operations = clean.log.lock().unwrap().len();
     assert!(operations > 20, "{operations}");
     for stop in 0..operations {
@@ -130,9 +132,21 @@ fn a_takedown_that_was_killed_anywhere_is_finished_by_the_next() {
         store.fail_after(Some(stop));
         assert!(do_it(&store).is_err(), "stopped after {stop}");
         store.fail_after(None);
-        do_it(&store).unwrap();
+        // As another call, with a record of its own.
+        let later = Takedown { at: WallTime::parse("2026-11-20T12:01:00Z").unwrap(), ..takedown() };
+        later.begin(&store).unwrap();
+        later.remove(&store, &[]).unwrap();
         assert_eq!(left(&store), Vec::<String>::new(), "stopped after {stop}");
         assert_eq!(others(&store), before, "stopped after {stop}");
+        // Both records together name all that is gone, with what it was.
+        let records = store.files().into_iter().filter(|(key, _)| key.contains("/~audit/"));
+        let records = records.map(|(_, bytes)| serde_json::from_slice::<Record>(&bytes).unwrap());
+        let named: Vec<Removed> = records.flat_map(|record| record.removed).collect();
+        for object in &all.removed {
+            let of_it = named.iter().filter(|named| named.key == object.key);
+            let digests: Vec<_> = of_it.map(|named| &named.digest).collect();
+            assert!(digests.contains(&&object.digest), "{}: {digests:?} after {stop}", object.key);
+        }
     }
 }
 
@@ -169,6 +183,96 @@ fn what_a_worker_writes_late_does_not_stay() {
     assert_eq!(left(&store), Vec::<String>::new());
 }
 
+/// A store under a worker that stands still before one of its operations, while all is taken down, and
+/// then goes on.
+struct Paused<'a> {
+    store: &'a TestStore,
+    wish: Takedown,
+    before: usize,
+    asked: AtomicUsize,
+}
+
+impl Paused<'_> {
+    fn next(&self) -> &TestStore {
+        if self.asked.fetch_add(1, Ordering::Relaxed) == self.before {
+            self.wish.begin(self.store).unwrap();
+            self.wish.remove(self.store, &[]).unwrap();
+        }
+        self.store
+    }
+}
+
+impl ObjectStore for Paused<'_> {
+    fn put(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<()> {
+        self.next().put(key, bytes, options)
+    }
+    fn put_if_absent(&self, key: &Key, bytes: &[u8], options: PutOptions) -> Result<bool> {
+        self.next().put_if_absent(key, bytes, options)
+    }
+    fn version(&self, key: &Key) -> Result<Option<Version>> {
+        self.next().version(key)
+    }
+    fn put_if_version(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        options: PutOptions,
+        version: Option<&Version>,
+    ) -> Result<bool> {
+        self.next().put_if_version(key, bytes, options, version)
+    }
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>> {
+        self.next().get(key)
+    }
+    fn exists(&self, key: &Key) -> Result<bool> {
+        self.next().exists(key)
+    }
+    fn list(&self, prefix: &str) -> Result<Vec<Entry>> {
+        self.next().list(prefix)
+    }
+    fn delete(&self, key: &Key) -> Result<()> {
+        self.next().delete(key)
+    }
+    fn location(&self, key: &Key) -> String {
+        self.store.location(key)
+    }
+}
+
+/// A worker is stopped before each of its operations in turn, over `ground`.
+fn stopped_anywhere(ground: &dyn Fn() -> TestStore, wish: &Takedown) {
+    for before in 0.. {
+        let store = ground();
+        let asked = AtomicUsize::new(0);
+        let paused = Paused { store: &store, wish: wish.clone(), before, asked };
+        let ended = make(&paused, "one", "sim-host");
+        if paused.asked.load(Ordering::Relaxed) <= before {
+            ended.unwrap();
+            assert!(before > 20, "it stood still {before} times");
+            break;
+        }
+        let files = store.files();
+        let of_it = files.keys().filter(|key| key.starts_with("sim-seller/one/"));
+        let of_it: Vec<&String> = of_it.filter(|key| !key.ends_with("/session.json")).collect();
+        assert!(of_it.is_empty(), "stopped before {before}: {of_it:?}");
+        if let Some(session_json) = files.get("sim-seller/one/session.json") {
+            let value: serde_json::Value = serde_json::from_slice(session_json).unwrap();
+            assert!(value["taken_down"]["at"].is_string(), "stopped before {before}: {value}");
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_stood_still_anywhere_and_goes_on_leaves_nothing() {
+    let made = || {
+        let store = TestStore::default();
+        make(&store, "one", "sim-host").unwrap();
+        store
+    };
+    stopped_anywhere(&TestStore::default, &takedown());
+    stopped_anywhere(&made, &takedown());
+    stopped_anywhere(&made, &Takedown { session: Some("one".to_owned()), ..takedown() });
+}
+
 #[test]
 fn it_can_be_lifted_and_a_session_alone_taken_down() {
     let store = ground();
@@ -176,7 +280,10 @@ fn it_can_be_lifted_and_a_session_alone_taken_down() {
     one.begin(&store).unwrap();
     assert_eq!(one.remove(&store, &[]).unwrap().0.sessions, ["one"]);
     assert!(left(&store).iter().all(|key| key.starts_with("sim-seller/begun/")));
-    // Of one session nothing is marked, so it may be made again.
+    // The others may be made meanwhile, and it too once that is allowed.
+    assert_eq!(make(&store, "one", "sim-host").unwrap_err().kind, Kind::Usage);
+    make(&store, "begun", "sim-host").unwrap();
+    assert!(!takedown().lift(&store).unwrap() && one.lift(&store).unwrap());
     make(&store, "one", "sim-host").unwrap();
     do_it(&store).unwrap();
     assert!(make(&store, "one", "sim-host").is_err());

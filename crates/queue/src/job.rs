@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use reprise_model::{Error, Kind, Result, WallTime};
+use reprise_model::{Error, Kind, Result, WallTime, redacted};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -332,10 +332,11 @@ pub(crate) fn check_length(what: &str, value: &Value, max: usize) -> Result<()> 
 }
 
 impl Failure {
-    /// Brought down to what is kept.
+    /// Brought down to what is kept: no secrets, and no more than so much.
     pub(crate) fn bounded(mut self) -> Self {
-        self.error = shortened(&self.error, WORDS_MAX).to_owned();
-        self.replay = shortened(&self.replay, WORDS_MAX).to_owned();
+        self.error = shortened(&redacted(&self.error), WORDS_MAX).to_owned();
+        self.replay = shortened(&redacted(&self.replay), WORDS_MAX).to_owned();
+        self.log_tail = redacted(&self.log_tail).into_owned();
         let mut from = self.log_tail.len().saturating_sub(LOG_TAIL_MAX);
         while !self.log_tail.is_char_boundary(from) {
             from += 1;

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
-use reprise_model::{Error, Kind, Result};
+use reprise_model::{Error, Kind, Result, redacted};
 use reprise_queue::{Filter, Job, Progress, Queue, State};
+use serde_json::Value;
 
 use crate::output;
 
@@ -134,7 +135,7 @@ fn list(
     let jobs = queue.jobs(&Filter { tenant: args.tenant.clone(), state, limit })?;
     let counts = queue.counts()?;
     if json {
-        return output::json(&serde_json::json!({ "counts": counts, "jobs": jobs }));
+        return output::json(&shown(serde_json::json!({ "counts": counts, "jobs": jobs })));
     }
     let heading = ["job", "lane", "state", "attempts", "stage", "done", "what was wrong"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
@@ -170,7 +171,7 @@ fn list(
 
 fn show(job: &Job, json: bool) -> Result<()> {
     if json {
-        return output::json(job);
+        return output::json(&shown(serde_json::json!(job)));
     }
     output::say(&format!("job {} of {}: {}, {}", job.id, job.tenant, job.kind, job.state.as_str()));
     output::say(&format!("put in {}, last changed {}", job.enqueued_at, job.changed_at));
@@ -192,7 +193,19 @@ fn show(job: &Job, json: bool) -> Result<()> {
         }
     }
     if let Some(result) = &job.result {
-        output::say(&format!("result: {result}"));
+        output::say(&redacted(&format!("result: {result}")));
     }
     Ok(())
+}
+
+/// Without the secrets of addresses that a job's body may name.
+fn shown(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(redacted(&text).into_owned()),
+        Value::Array(values) => values.into_iter().map(shown).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, shown(value))).collect()
+        }
+        other => other,
+    }
 }

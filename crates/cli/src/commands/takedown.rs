@@ -32,7 +32,7 @@ pub struct Args {
     /// Only with this seller; without it with all (their whole folders are listed)
     #[arg(long, value_name = "SELLER")]
     seller: Option<String>,
-    /// Only this session, which may be made again later
+    /// Only this session
     #[arg(long, value_name = "ID", requires = "seller")]
     session: Option<String>,
     /// The queue, where jobs of the creator may wait or be under way
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Let the creator's sessions be made again
-    #[arg(long, conflicts_with_all = ["session", "dry_run"])]
+    #[arg(long, conflicts_with = "dry_run")]
     lift: bool,
 }
 

@@ -144,7 +144,7 @@ impl Supervisor<'_> {
         let failure = |error: String, retry: bool| {
             Ended::Failed(Failure {
                 error,
-                log_tail: String::from_utf8_lossy(&tail).into_owned(),
+                log_tail: from_a_lines_begin(&tail),
                 replay: child.replay.clone(),
                 retry,
             })
@@ -263,6 +263,14 @@ enum Heard {
     Stalled,
     Lost,
     Stop,
+}
+
+/// A log's end as text. Where its begin was dropped it goes from a line's begin, so that no half of an
+/// address stays without the half that says what it is.
+fn from_a_lines_begin(tail: &[u8]) -> String {
+    let whole = tail.len() < LOG_TAIL_MAX;
+    let from = tail.iter().position(|b| *b == b'\n').map_or(tail.len(), |at| at + 1);
+    String::from_utf8_lossy(&tail[if whole { 0 } else { from }..]).into_owned()
 }
 
 /// Keeps the end of what is read.
