@@ -251,6 +251,8 @@ fn lanes(engine: &Engine) -> Result<String> {
         temporary: engine.folder.join("temporary"),
         hooks: Arc::default(),
         listen: None,
+        traced: |_, _| {},
+        trace_parent: || None,
     };
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {

@@ -5,10 +5,23 @@ use std::io::Write;
 use reprise_model::{Error, Kind, Result};
 use serde::Serialize;
 
+use crate::log;
+
 /// A line for people.
 pub fn say(line: &str) {
-    // Nobody is left to tell when standard error is gone.
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    say_at("INFO", line);
+}
+
+/// What went wrong, for people.
+pub fn say_error(line: &str) {
+    say_at("ERROR", line);
+}
+
+fn say_at(level: &str, line: &str) {
+    if !log::as_json(level, line) {
+        // Nobody is left to tell when standard error is gone.
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
 }
 
 /// The one JSON document of a command.

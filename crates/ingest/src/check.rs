@@ -1,14 +1,13 @@
 //! What a manifest that can be parsed must hold besides: names, recordings, logs, products.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use reprise_model::bytes::without_secrets;
 use reprise_model::session::{EventsEntry, OneOrMany, Product, RecordingEntry, SessionManifest};
 use reprise_model::{Error, Kind, MediaDuration, Result};
 
 use crate::explain::{line_of_key, nearest, placed};
-use crate::manifest::resolve;
+use crate::place::{Location, resolve};
 
 /// A file and its text, for messages that name a line.
 pub(crate) struct Source<'a> {
@@ -112,7 +111,7 @@ pub(crate) fn events(events: Option<&EventsEntry>, source: &Source) -> Result<()
 /// Checks a product list; `ids_before` keys named `id` stand before those of the products.
 pub(crate) fn products(
     products: &[Product],
-    base: &Path,
+    base: &Location,
     source: &Source,
     ids_before: usize,
 ) -> Result<Vec<Error>> {
@@ -157,23 +156,20 @@ pub(crate) fn products(
     Ok(warnings)
 }
 
-/// A warning for each of `paths` that is not a file; they are what `owner` names.
+/// A warning for each of `paths` that should be a file and is none; they are what `owner` names.
 pub(crate) fn missing_files(
-    base: &Path,
+    base: &Location,
     paths: &[String],
     owner: &str,
     source: &Source,
 ) -> Vec<Error> {
-    let missing = paths.iter().filter_map(|name| match resolve(base, name).into_file() {
-        Ok(path) if path.is_file() => None,
-        Ok(path) => {
+    let missing = paths.iter().filter_map(|name| match resolve(base, name) {
+        Location::File(path) if !path.is_file() => {
             let message = format!("{owner}: the picture {} is not there", path.display());
             Some(Error::new(Kind::Missing, message).in_file(source.file))
         }
-        Err(error) => {
-            let message = format!("{owner}: {error}");
-            Some(Error::new(Kind::Unsupported, message).in_file(source.file))
-        }
+        // What is behind an address is seen when it is fetched.
+        _ => None,
     });
     missing.collect()
 }

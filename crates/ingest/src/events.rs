@@ -6,7 +6,6 @@
 //! the number of threads; what is kept grows with the LIVE and not with the files.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
 use rayon::prelude::*;
 use reprise_model::event::{EVENT_TYPES, Event, EventKind, Order};
@@ -17,6 +16,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use crate::lines::{Block, Blocks, LINE_MAX, Line};
+use crate::place::Location;
 use crate::tally::Tally;
 
 /// Most events of one session, 10 million (a full 13-hour LIVE has some 200,000); past it the log
@@ -65,12 +65,16 @@ impl EventLog {
 /// # Errors
 /// [`Kind::Missing`] for a file that is not there, [`Kind::Malformed`] above the tolerated share
 /// and for compressed data of which nothing can be read, [`Kind::Unsupported`] for UTF-16,
-/// [`Kind::Limit`] above [`EVENTS_MAX`], [`Kind::Io`] where reading fails.
-pub fn read_events(paths: &[PathBuf], bad_line_share_max: f64) -> Result<EventLog> {
+/// [`Kind::Limit`] above [`EVENTS_MAX`], [`Kind::Io`] where reading fails; for an address as
+/// [`Location::open`].
+pub fn read_events<P: Clone + Into<Location>>(
+    places: &[P],
+    bad_line_share_max: f64,
+) -> Result<EventLog> {
     let mut reader = Reader::default();
-    let mut digests = Vec::with_capacity(paths.len());
-    for path in paths {
-        let mut blocks = Blocks::open(path)?;
+    let mut digests = Vec::with_capacity(places.len());
+    for place in places {
+        let mut blocks = Blocks::open(place.clone())?;
         reader.read_file(&mut blocks)?;
         digests.push(blocks.digest()?);
     }
@@ -84,7 +88,8 @@ pub fn read_events(paths: &[PathBuf], bad_line_share_max: f64) -> Result<EventLo
             bad_line_share_max * 100.0,
             reader.bad.first_few(NAMED),
         );
-        let file = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        let file = places.first().cloned().map(Into::into);
+        let file = file.map(|place: Location| place.to_string()).unwrap_or_default();
         return Err(Error::new(Kind::Malformed, message).in_file(file));
     }
     let mut skipped = reader.bad.into_skipped();
@@ -354,7 +359,7 @@ mod tests {
         let folder = Folder::new();
         let plain = folder.file("plain", text.as_bytes());
         let zipped = folder.file("zipped", &zstd::encode_all(text.as_bytes(), 1).unwrap());
-        let told = |path: &PathBuf, threads| {
+        let told = |path: &std::path::PathBuf, threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let log = pool.install(|| read_events(std::slice::from_ref(path), 0.5)).unwrap();
             let summary = format!("{:?}", log.summary).replace("zipped", "plain");
@@ -489,10 +494,7 @@ mod tests {
         let folder = Folder::new();
         let missing = read_events(&[folder.path().join("none.jsonl")], 1.0).unwrap_err();
         assert_eq!(missing.kind, Kind::Missing);
-        assert_eq!(
-            read_events(&[folder.path().to_owned()], 1.0).unwrap_err().kind,
-            Kind::Malformed
-        );
+        assert_eq!(read_events(&[folder.path().to_owned()], 1.0).unwrap_err().kind, Kind::Missing);
         let wide = folder.file("wide.jsonl", b"\xff\xfe{\0}\0");
         assert_eq!(read_events(&[wide], 1.0).unwrap_err().kind, Kind::Unsupported);
         let empty = read_events(&[folder.file("empty.jsonl", b"")], 0.0).unwrap();

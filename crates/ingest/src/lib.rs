@@ -4,6 +4,7 @@
 pub mod events;
 pub mod import;
 pub mod manifest;
+pub mod place;
 pub mod timeline;
 
 mod check;
@@ -16,7 +17,6 @@ mod testing;
 
 pub use events::{EventLog, read_events};
 pub use import::{DateOrder, ImportKind, ImportOptions, ImportReport, Imported, import, write_log};
-pub use manifest::{
-    Guard, LoadedSession, Location, is_picture, load_session, load_session_within, resolve,
-};
+pub use manifest::{Guard, LoadedSession, is_picture, load_session, load_session_within};
+pub use place::{Location, resolve};
 pub use timeline::{MeasuredPart, Timeline};

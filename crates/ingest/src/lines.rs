@@ -1,11 +1,11 @@
 //! Lines of a text file that may be compressed, read in blocks of whole lines.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reprise_model::{Error, Kind, Result};
+
+use crate::place::Location;
 
 /// Longest line in bytes, 1 MiB; a longer one is passed over and not held.
 pub(crate) const LINE_MAX: u64 = 1 << 20;
@@ -92,15 +92,13 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Opens `path`.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let name = path.display().to_string();
+    /// Opens what is there.
+    pub(crate) fn open(place: impl Into<Location>) -> Result<Self> {
+        let place = place.into();
+        let name = place.to_string();
         let io_error = |error| Error::io(name.clone(), error);
-        let file = File::open(path).map_err(io_error)?;
-        if file.metadata().map_err(io_error)?.is_dir() {
-            return Err(Error::new(Kind::Malformed, "is a folder, not a file").in_file(name));
-        }
-        let raw = Raw(Arc::new(Mutex::new(State { file, hasher: blake3::Hasher::new() })));
+        let (medium, hasher) = (place.open()?, blake3::Hasher::new());
+        let raw = Raw(Arc::new(Mutex::new(State { medium, hasher, failed: false })));
         let mut buffered = BufReader::with_capacity(BUFFER, raw.clone());
         let magic = buffered.fill_buf().map_err(io_error)?;
         if magic.starts_with(b"\xff\xfe") || magic.starts_with(b"\xfe\xff") {
@@ -163,8 +161,8 @@ impl Blocks {
             return Ok(());
         }
         self.ended = true;
-        // A decoder reports its own damage; the medium's errors carry a system code.
-        if self.compressed && error.raw_os_error().is_none() {
+        // A decoder passes on what the medium says; all else is damage of its own.
+        if self.compressed && !self.raw.failed() {
             block.end = End::Cut(error);
             return Ok(());
         }
@@ -218,16 +216,31 @@ impl Blocks {
 struct Raw(Arc<Mutex<State>>);
 
 struct State {
-    file: File,
+    medium: Box<dyn Read + Send>,
     hasher: blake3::Hasher,
+    /// Whether the medium gave an error.
+    failed: bool,
+}
+
+impl Raw {
+    fn failed(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).failed
+    }
 }
 
 impl Read for Raw {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = state.file.read(buffer)?;
-        state.hasher.update(&buffer[..count]);
-        Ok(count)
+        match state.medium.read(buffer) {
+            Ok(count) => {
+                state.hasher.update(&buffer[..count]);
+                Ok(count)
+            }
+            Err(error) => {
+                state.failed = error.kind() != io::ErrorKind::Interrupted;
+                Err(error)
+            }
+        }
     }
 }
 

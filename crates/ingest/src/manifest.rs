@@ -3,12 +3,8 @@
 //! An error names the file, the line where it is known, the key, and what to write instead. What
 //! lets the job go on, such as a picture that is not there, is a warning.
 
-use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use reprise_model::bytes::without_secrets;
 use reprise_model::session::{EventsEntry, FileOr, Product, RecordingEntry};
 use reprise_model::session::{SellingPoint, SessionManifest};
 use reprise_model::{Error, Kind, Result};
@@ -16,6 +12,7 @@ use serde_json::json;
 
 use crate::check::{self, Source};
 use crate::explain::{Format, json_error, toml_error};
+use crate::place::{Location, resolve};
 
 /// Largest manifest or product list in bytes, 16 MiB; a larger file is not one.
 pub const MANIFEST_MAX: u64 = 16 << 20;
@@ -25,10 +22,10 @@ pub const MANIFEST_MAX: u64 = 16 << 20;
 pub struct LoadedSession {
     /// As written, the recordings sorted by `started_at`.
     pub manifest: SessionManifest,
-    /// The manifest's file.
-    pub path: PathBuf,
+    /// Where the manifest is.
+    pub place: Location,
     /// The folder that its paths are relative to.
-    pub base: PathBuf,
+    pub base: Location,
     /// The products, from the list's own file or from the manifest.
     pub products: Vec<Product>,
     /// Manifest and products in one form that spelling, order of keys, comments and file format do
@@ -36,66 +33,6 @@ pub struct LoadedSession {
     pub digest_bytes: Vec<u8>,
     /// What is amiss but stops nothing.
     pub warnings: Vec<Error>,
-}
-
-/// Where something that a manifest names is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// On this machine.
-    File(PathBuf),
-    /// Behind a URL.
-    Remote(String),
-}
-
-/// For people: without credentials.
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => path.display().fmt(f),
-            Self::Remote(url) => f.write_str(&without_secrets(url)),
-        }
-    }
-}
-
-impl Location {
-    /// What a command's argument means: as [`resolve`] from where the command runs.
-    pub fn of_argument(argument: &Path) -> Self {
-        match argument.to_str() {
-            Some(text) => resolve(Path::new(""), text),
-            None => Self::File(argument.to_owned()),
-        }
-    }
-
-    /// The path of a file, for what is read from this machine only: logs, product lists, pictures.
-    ///
-    /// # Errors
-    /// [`Kind::Unsupported`] for a URL.
-    pub fn into_file(self) -> Result<PathBuf> {
-        match self {
-            Self::File(path) => Ok(path),
-            Self::Remote(url) => {
-                let message = "is read from this machine only; download the file first and name \
-                               its path";
-                Err(Error::new(Kind::Unsupported, message).in_file(without_secrets(&url)))
-            }
-        }
-    }
-}
-
-/// What `uri` of a manifest in folder `base` means: a path (relative to `base`, or absolute), a
-/// `file://` URL, or another URL.
-pub fn resolve(base: &Path, uri: &str) -> Location {
-    match uri.split_once("://") {
-        Some((scheme, path)) if scheme.eq_ignore_ascii_case("file") => {
-            Location::File(PathBuf::from(path.strip_prefix("localhost").unwrap_or(path)))
-        }
-        Some((scheme, _))
-            if scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) =>
-        {
-            Location::Remote(uri.to_owned())
-        }
-        _ => Location::File(base.join(uri)),
-    }
 }
 
 /// Says whether something that a manifest names may be read; see [`load_session_within`].
@@ -109,20 +46,23 @@ pub fn load_session(path: &Path) -> Result<LoadedSession> {
     load_session_within(path, &|_| Ok(()))
 }
 
-/// Reads the manifest at `path` (TOML or JSON, by name and else by content) and its product list.
+/// Reads the manifest at `path`, a file or an address as [`Location::of_argument`] takes it (TOML or
+/// JSON, by name and else by content), and its product list.
 /// `guard` is asked about the manifest, and about each place that it or the product list names,
 /// before anything is read there.
 ///
 /// # Errors
 /// [`Kind::Missing`] for a file or a key that is not there, [`Kind::Malformed`] for what breaks the
-/// format or contradicts itself, [`Kind::Limit`] above [`MANIFEST_MAX`]; those of `guard`.
+/// format or contradicts itself, [`Kind::Limit`] above [`MANIFEST_MAX`]; those of `guard`, and for an
+/// address those of [`Location::open`].
 pub fn load_session_within(path: &Path, guard: &Guard) -> Result<LoadedSession> {
-    guard(&Location::File(path.to_owned()))?;
-    let file = path.display().to_string();
-    let text = read_text(path)?;
-    let format = match path.extension().and_then(|extension| extension.to_str()) {
-        Some(extension) if extension.eq_ignore_ascii_case("toml") => Format::Toml,
-        Some(extension) if extension.eq_ignore_ascii_case("json") => Format::Json,
+    let place = Location::of_argument(path);
+    guard(&place)?;
+    let file = place.to_string();
+    let text = read_text(&place)?;
+    let format = match place.file_name().to_ascii_lowercase() {
+        name if name.ends_with(".toml") => Format::Toml,
+        name if name.ends_with(".json") => Format::Json,
         _ if text.trim_start().starts_with('{') => Format::Json,
         _ => Format::Toml,
     };
@@ -132,10 +72,7 @@ pub fn load_session_within(path: &Path, guard: &Guard) -> Result<LoadedSession> 
             serde_json::from_str(&text).map_err(|error| json_error(&file, &text, &error))?
         }
     };
-    let base = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let base = place.folder();
     let source = Source { file: &file, text: &text };
     check::names(&manifest, &source)?;
     check::recordings(&mut manifest.recordings, &source)?;
@@ -153,9 +90,9 @@ pub fn load_session_within(path: &Path, guard: &Guard) -> Result<LoadedSession> 
         }
         Some(FileOr::File(name)) => {
             named(name)?;
-            let list_path = resolve(&base, name).into_file()?;
-            let list_file = list_path.display().to_string();
-            let list_text = read_text(&list_path)?;
+            let list_place = resolve(&base, name);
+            let list_file = list_place.to_string();
+            let list_text = read_text(&list_place)?;
             let list: Vec<Product> = serde_json::from_str(&list_text)
                 .map_err(|error| json_error(&list_file, &list_text, &error))?;
             pictures(&list).try_for_each(named)?;
@@ -165,7 +102,7 @@ pub fn load_session_within(path: &Path, guard: &Guard) -> Result<LoadedSession> 
         }
     };
     let digest_bytes = canonical(&manifest, &products);
-    Ok(LoadedSession { manifest, path: path.to_owned(), base, products, digest_bytes, warnings })
+    Ok(LoadedSession { manifest, place, base, products, digest_bytes, warnings })
 }
 
 /// Whether a name is that of a picture; a brand may be one, or a name to be looked for in texts.
@@ -207,30 +144,24 @@ fn pictures(products: &[Product]) -> impl Iterator<Item = &str> {
     products.iter().flat_map(|product| &product.pictures).map(String::as_str)
 }
 
-fn read_text(path: &Path) -> Result<String> {
-    let name = || path.display().to_string();
-    let file = File::open(path).map_err(|error| Error::io(name(), error))?;
-    let metadata = file.metadata().map_err(|error| Error::io(name(), error))?;
-    if metadata.is_dir() {
-        let message = "is a folder; name the file in it, such as session.toml";
-        return Err(Error::new(Kind::Missing, message).in_file(name()));
-    }
-    let mut bytes = Vec::new();
-    file.take(MANIFEST_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::io(name(), error))?;
-    if bytes.len() as u64 > MANIFEST_MAX {
-        let message =
-            format!("is larger than {MANIFEST_MAX} bytes; it is no manifest or product list");
-        return Err(Error::new(Kind::Limit, message).in_file(name()));
-    }
+fn read_text(place: &Location) -> Result<String> {
+    let bytes = place.read(MANIFEST_MAX).map_err(|error| match error.kind {
+        Kind::Limit => {
+            let message =
+                format!("is larger than {MANIFEST_MAX} bytes; it is no manifest or product list");
+            Error::new(Kind::Limit, message).in_file(place.to_string())
+        }
+        _ => error,
+    })?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
             let message = "is not UTF-8 text";
-            Err(Error::new(Kind::Malformed, message).in_file(name()).at_line(line as u64))
+            Err(Error::new(Kind::Malformed, message)
+                .in_file(place.to_string())
+                .at_line(line as u64))
         }
     }
 }
@@ -339,7 +270,7 @@ log = ["events.jsonl"]
         let uris: Vec<&str> = session.manifest.recordings.iter().map(|r| r.uri.as_str()).collect();
         assert_eq!(uris, ["a.flv", "b.flv"]);
         assert_eq!(session.products.len(), 2);
-        assert!(session.base.ends_with(session.path.parent().unwrap()));
+        assert_eq!(session.base, session.place.folder());
     }
 
     #[test]
@@ -505,28 +436,5 @@ log = ["events.jsonl"]
         assert_eq!(load_session(&large).unwrap_err().kind, Kind::Limit);
         let listless = load(&GOOD.replace("products.json", "gone.json"), "[]").unwrap_err();
         assert_eq!(listless.kind, Kind::Missing);
-    }
-
-    #[test]
-    fn places_are_resolved_and_secrets_stay_out_of_messages() {
-        let base = Path::new("/data/live");
-        assert_eq!(resolve(base, "a/b.flv"), Location::File("/data/live/a/b.flv".into()));
-        assert_eq!(resolve(base, "/x.flv"), Location::File("/x.flv".into()));
-        assert_eq!(resolve(base, "file:///x.flv"), Location::File("/x.flv".into()));
-        assert_eq!(resolve(base, "s3://b/k"), Location::Remote("s3://b/k".into()));
-        let argument = |text| Location::of_argument(Path::new(text));
-        assert_eq!(argument("a/b.flv"), Location::File("a/b.flv".into()));
-        let signed = argument("https://me:pass@h.example/a//b.flv?token=t");
-        assert_eq!(
-            signed,
-            Location::Remote("https://me:pass@h.example/a//b.flv?token=t".to_owned())
-        );
-        assert_eq!(signed.to_string(), "https://h.example/a//b.flv");
-        let error =
-            resolve(base, "https://me:pass@h.example/a.flv?token=t").into_file().unwrap_err();
-        assert_eq!(error.kind, Kind::Unsupported);
-        let text = error.to_string();
-        assert!(text.starts_with("https://h.example/a.flv: ") && !text.contains("pass"), "{text}");
-        assert!(text.contains("download the file first"), "{text}");
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use reprise_ingest::{load_session, read_events, resolve};
+use reprise_ingest::{Location, load_session, read_events, resolve};
 
 /// Every `session.toml` below the folders of logs.
 fn sessions() -> Vec<PathBuf> {
@@ -29,12 +29,8 @@ fn every_log_is_read_without_a_bad_line() {
     for path in sessions {
         let session = load_session(&path).unwrap();
         let events = session.manifest.events.as_ref().unwrap();
-        let logs: Vec<PathBuf> = events
-            .log
-            .0
-            .iter()
-            .map(|log| resolve(&session.base, log).into_file().unwrap())
-            .collect();
+        let logs: Vec<Location> =
+            events.log.0.iter().map(|log| resolve(&session.base, log)).collect();
         let start = Instant::now();
         let log = read_events(&logs, 0.0).unwrap();
         let seconds = start.elapsed().as_secs_f64();

@@ -9,10 +9,9 @@ use reprise_checks::{
     Adviser, GrayPicture, Listener, ListenerOptions, LookFor, NamedPicture, Origin, Phrases,
     SaidRule, SoundEvidence, TextLine, TextReader, Transcript, check_product_model,
 };
+use reprise_ingest::{Location, is_picture};
 use reprise_model::session::Product;
 use reprise_model::{Error, Kind, Result, RuleId};
-
-use reprise_ingest::is_picture;
 
 /// Models and readers of this machine, loaded once and shared by all windows.
 #[derive(Clone, Default)]
@@ -211,17 +210,13 @@ pub struct About<'a> {
 ///
 /// # Errors
 /// Where the file cannot be read or is none.
-pub fn read_transcript(path: &Path) -> Result<(Transcript, Vec<String>)> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| Error::io(name.clone(), error))?;
-    if bytes.len() as u64 > TRANSCRIPT_MAX {
-        return Err(Error::new(Kind::Limit, "is too large for a transcript").in_file(name));
-    }
+pub fn read_transcript(place: &Location) -> Result<(Transcript, Vec<String>)> {
+    let name = place.to_string();
+    let bytes = place.read(TRANSCRIPT_MAX)?;
     let text = String::from_utf8_lossy(&bytes);
     let (mut transcript, notes) = reprise_checks::read_transcript(&text, &name)?;
     // A folder that moves makes no other clips.
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    transcript.origin = Origin::File(file.into_owned());
+    transcript.origin = Origin::File(place.file_name());
     Ok((transcript, notes))
 }
 

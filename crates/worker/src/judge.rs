@@ -77,7 +77,7 @@ pub fn check(request: &CheckRequest, options: &RunOptions) -> Result<CheckResult
     };
     let transcript = match &request.transcript {
         Some(path) => {
-            let (transcript, notes) = read_transcript(path)?;
+            let (transcript, notes) = read_transcript(&Location::of_argument(path))?;
             notes.into_iter().for_each(|note| (options.progress)(&Progress::Warning(note)));
             Some(transcript)
         }

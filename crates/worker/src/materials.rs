@@ -1,9 +1,7 @@
 //! What a session's checks are given besides the recording: pictures of products, overlays and logos.
 
-use std::path::Path;
-
 use reprise_checks::{GrayPicture, LookFor, NamedPicture, ProductReference};
-use reprise_ingest::{LoadedSession, is_picture, resolve};
+use reprise_ingest::{LoadedSession, Location, is_picture, resolve};
 use reprise_model::{ByteSource, Error, Kind, Result};
 
 use crate::recording::open_bytes;
@@ -59,7 +57,7 @@ pub fn digest_of(look_for: &LookFor) -> String {
 }
 
 /// Reads one picture, a file beside the manifest or an address.
-fn picture(base: &Path, name: &str) -> Result<GrayPicture> {
+fn picture(base: &Location, name: &str) -> Result<GrayPicture> {
     let source = open_bytes(&resolve(base, name))?;
     let length = source.len();
     if length > PICTURE_MAX {

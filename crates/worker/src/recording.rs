@@ -1,6 +1,5 @@
 //! A recording's files, opened, measured and put on one time line.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use reprise_checks::Transcript;
@@ -72,14 +71,17 @@ impl Recordings {
     ///
     /// # Errors
     /// As [`OpenRecording::open`] and [`Timeline::build`].
-    pub fn open(base: &Path, entries: &[RecordingEntry], workers: &MediaWorkers) -> Result<Self> {
+    pub fn open(
+        base: &Location,
+        entries: &[RecordingEntry],
+        workers: &MediaWorkers,
+    ) -> Result<Self> {
         let (mut files, mut parts, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
             let location = resolve(base, &entry.uri);
             let mut file = OpenRecording::open(&location, &entry.uri, workers)?;
             if let Some(name) = &entry.transcript {
-                let path = resolve(base, name).into_file()?;
-                let (transcript, notes) = read_transcript(&path)?;
+                let (transcript, notes) = read_transcript(&resolve(base, name))?;
                 told.extend(notes);
                 file.transcript = Some(transcript);
             }

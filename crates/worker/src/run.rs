@@ -19,6 +19,7 @@ use reprise_model::{Error, Kind, Result, WallTime};
 use reprise_publish::{ClipFolder, ReportData, RunManifest, SessionFolder, render};
 use reprise_segment::Segmentation;
 use reprise_store::ObjectStore;
+use tracing::{Instrument, info_span};
 
 use crate::clip::{ClipContext, ClipOutcome, Made, STAGE, rejection};
 use crate::digest::Key;
@@ -56,7 +57,7 @@ pub async fn run(
     let stage = |name, detail: String| tell(&Progress::Stage { name, detail });
 
     stage("ingest", session.display().to_string());
-    let (session, recordings) = open(session, &options).await?;
+    let (session, recordings) = open(session, &options).instrument(info_span!("ingest")).await?;
     for warning in &session.loaded.warnings {
         tell(&Progress::Warning(warning.to_string()));
     }
@@ -83,7 +84,7 @@ pub async fn run(
     }
 
     stage("segment", format!("{} events", job.session.log.summary.taken));
-    let segmentation = job.segment();
+    let segmentation = info_span!("segment").in_scope(|| job.segment());
     for note in &segmentation.notes {
         tell(&Progress::Warning(note.clone()));
     }
@@ -93,8 +94,12 @@ pub async fn run(
     stage("clips", format!("{} moments", moments.len()));
     tell(&Progress::Windows { total: moments.len() });
     let worker = Arc::clone(&job);
+    let all = info_span!("clips", moments = moments.len());
+    // Clips are made on other threads.
+    let within = all.clone();
     let make = move |moment: &Moment| {
-        let made = worker.context().make(moment);
+        let clip = info_span!(parent: &within, "clip", moment = moment.id);
+        let made = clip.in_scope(|| worker.context().make(moment));
         let detail = match &made {
             Ok((_, ClipOutcome::Shipped(made))) => {
                 let clip = &made.clip;
@@ -115,13 +120,15 @@ pub async fn run(
     };
     let wait = |sign| tell(&Progress::Waiting { sign });
     let share = job.options.share.clone();
-    let made = share::each(share, moments.clone(), job.options.jobs, make, wait).await;
+    let made =
+        share::each(share, moments.clone(), job.options.jobs, make, wait).instrument(all).await;
 
     for file in &job.recordings.files {
         stage("read", file.source.told());
     }
     stage("publish", job.context().folder.prefix().to_owned());
-    blocking(move || job.publish(&segmentation, &moments, made)).await
+    let publish = info_span!("publish");
+    blocking(move || publish.in_scope(|| job.publish(&segmentation, &moments, made))).await
 }
 
 /// Makes the clip of one window of a session, for a worker that makes the whole of it.
@@ -135,11 +142,12 @@ pub async fn run_window(
     options: RunOptions,
     moment: Moment,
 ) -> Result<Result<()>> {
-    let (session, recordings) = open(session, &options).await?;
+    let (session, recordings) = open(session, &options).instrument(info_span!("ingest")).await?;
     let run_key = String::new();
     let job = Job { session, recordings, options, store, run_key };
     job.context().folder.begin()?;
-    blocking(move || match job.context().make(&moment) {
+    let clip = info_span!("clip", moment = moment.id);
+    blocking(move || match clip.in_scope(|| job.context().make(&moment)) {
         Err(error) if error.kind.may_pass() => Err(error),
         made => Ok(made.map(drop)),
     })

@@ -1,12 +1,12 @@
 //! A session, opened: manifest, event log, moments. Media is measured only where it is needed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use reprise_checks::LookFor;
 use reprise_ingest::{
-    EventLog, Guard, LoadedSession, MeasuredPart, Timeline, load_session_within, read_events,
-    resolve,
+    EventLog, Guard, LoadedSession, Location, MeasuredPart, Timeline, load_session_within,
+    read_events, resolve,
 };
 use reprise_media::release_memory;
 use reprise_model::bytes::without_secrets;
@@ -56,13 +56,9 @@ impl OpenSession {
         let loaded = load_session_within(path, guard)?;
         let log = match &loaded.manifest.events {
             Some(entry) => {
-                let paths: Vec<PathBuf> = entry
-                    .log
-                    .0
-                    .iter()
-                    .map(|path| resolve(&loaded.base, path).into_file())
-                    .collect::<Result<_>>()?;
-                read_events(&paths, entry.bad_line_share_max)?
+                let places: Vec<Location> =
+                    entry.log.0.iter().map(|name| resolve(&loaded.base, name)).collect();
+                read_events(&places, entry.bad_line_share_max)?
             }
             None => EventLog::default(),
         };

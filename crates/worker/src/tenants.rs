@@ -320,7 +320,7 @@ mod tests {
             "gopher://lives/acme",
             "",
         ];
-        let location = |text: &str| reprise_ingest::resolve(&live, &at(text));
+        let location = |text: &str| reprise_ingest::resolve(&live.as_path().into(), &at(text));
         for text in mine {
             let told = tenants.may_read("acme", &location(text));
             assert!(told.is_ok(), "{text}: {}", told.unwrap_err());

@@ -20,7 +20,8 @@ use crate::output;
                   reprise enqueue --event - --queue sqlite:///srv/queue.db < event.json"
 )]
 pub struct Args {
-    /// Session manifest (TOML or JSON), at a place that every worker sees
+    /// Session manifest (TOML or JSON), a file or address (s3://bucket/key, https://…) that every
+    /// worker sees
     #[arg(required_unless_present = "event")]
     session: Option<PathBuf>,
     /// Folder or s3://bucket/prefix that the result goes to, as every worker sees it
@@ -69,14 +70,8 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
 
 fn by_arguments(args: &Args, session: &Path, out: &str) -> Result<Wish> {
     let loaded = reprise_ingest::load_session(session)?;
-    let place = session.display().to_string();
-    let session = std::path::absolute(session).map_err(|error| Error::io(place.clone(), error))?;
-    let Some(session) = session.to_str() else {
-        let message = "has a name that is no UTF-8: rename it";
-        return Err(Error::new(Kind::Usage, message).in_file(place));
-    };
     let live = LiveJob {
-        session: session.to_owned(),
+        session: loaded.place.absolute()?,
         out: absolute(out)?,
         keep_rejected: args.keep_rejected,
         verify_full: args.verify_full,
@@ -105,10 +100,9 @@ fn by_event(path: &Path) -> Result<Wish> {
     let read = || {
         let event = CloudEvent::read(&bytes)?;
         let live: LiveRecorded = event.data_of(LIVE_RECORDED)?;
-        let whole = Path::new(&live.out).is_absolute() || live.out.contains("://");
-        if !Path::new(&live.session).is_absolute() || !whole {
-            let message =
-                "`session` and `out` are absolute paths (`out` may be s3://bucket/prefix)";
+        let whole = |place: &str| Path::new(place).is_absolute() || place.contains("://");
+        if !whole(&live.session) || !whole(&live.out) {
+            let message = "`session` and `out` are absolute paths or addresses";
             return Err(Error::new(Kind::Malformed, message));
         }
         Ok((event.key(), live))

@@ -17,6 +17,7 @@ use reprise_worker::{Progress, RunOptions, Tenants};
 use serde::de::DeserializeOwned;
 
 use crate::settings::PipelineArgs;
+use crate::traces;
 
 /// The hidden subcommand.
 pub const NAME: &str = "live-child";
@@ -34,7 +35,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    match work(args) {
+    match traces::process("live-child").in_scope(|| work(args)) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             let code = error.kind.exit_code();

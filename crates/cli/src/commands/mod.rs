@@ -90,7 +90,7 @@ enum Command {
 /// What the subcommand says.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        Command::Run(args) => run::run(&args, cli.json),
+        Command::Run(args) => crate::traces::process("run").in_scope(|| run::run(&args, cli.json)),
         Command::Segment(args) => segment::run(&args, cli.json),
         Command::Explain(args) => explain::run(&args, cli.json),
         Command::Cut(args) => cut::run(&args, cli.json),

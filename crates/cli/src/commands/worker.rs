@@ -14,6 +14,7 @@ use reprise_worker::fleet::{self, FleetOptions, Listen};
 use crate::commands::live_child;
 use crate::output;
 use crate::settings::PipelineArgs;
+use crate::traces;
 
 /// Memory for a job, bytes: a window takes about 200 MB at 720p, more where the recording is larger.
 const SLOT_MEMORY: u64 = 512 << 20;
@@ -75,7 +76,8 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     };
     let queue = reprise_queue::open(&args.queue)?;
     let name = args.name.clone().unwrap_or_else(own_name);
-    let mut arguments = vec![live_child::NAME.to_owned()];
+    // What a child logs is passed on, and JSON says of which level it is.
+    let mut arguments = ["--log-format", "json", live_child::NAME].map(str::to_owned).to_vec();
     if let Some(file) = &args.tenants {
         Tenants::read(file)?;
         let file = file.to_str().ok_or_else(|| {
@@ -100,6 +102,8 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         drain: Duration::from_secs(args.drain.into()),
         until_empty: args.until_empty,
         hooks: Arc::new(hooks),
+        traced: traces::belongs_to,
+        trace_parent: traces::parent,
     };
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = super::runtime()?;

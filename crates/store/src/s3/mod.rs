@@ -350,6 +350,21 @@ fn parts(dest: &str) -> Result<(String, String, S3Access), Failure> {
     if !prefix.is_empty() {
         Key::new(prefix).map_err(|error| usage(error.to_string()))?;
     }
+    let access = named(query)?;
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    Ok((bucket.to_owned(), prefix, access))
+}
+
+/// Where the query of an `s3://` address begins that says where S3 is; any other `?` is part of a key.
+pub fn s3_query_at(address: &str) -> Option<usize> {
+    let at = address.rfind('?')?;
+    let says = |name: &str| address[at + 1..].starts_with(name);
+    (says("endpoint=") || says("region=")).then_some(at)
+}
+
+/// What a query names.
+pub(crate) fn named(query: &str) -> Result<S3Access, Failure> {
+    let usage = |what: String| Failure::new(Kind::Usage, what);
     let mut access = S3Access::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let slot = match name.as_ref() {
@@ -376,6 +391,5 @@ fn parts(dest: &str) -> Result<(String, String, S3Access), Failure> {
             return Err(usage(what.to_owned()));
         }
     }
-    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    Ok((bucket.to_owned(), prefix, access))
+    Ok(access)
 }

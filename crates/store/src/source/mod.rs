@@ -22,7 +22,8 @@ pub use remote::SourceStats;
 ///
 /// `https://user:password@host/path?query` sends the user and password to that host only and shows
 /// neither them nor the query in messages. `s3://bucket/key` takes credentials, region and endpoint
-/// from where AWS tools take them; a key is written plainly, not in percent signs.
+/// from where AWS tools take them, or endpoint and region from `?endpoint=http://host:port&region=…`
+/// behind the key; a key is written plainly, not in percent signs.
 ///
 /// Blocks; must not be called on a thread that drives asynchronous work.
 ///

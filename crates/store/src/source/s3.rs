@@ -7,9 +7,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use reprise_model::Kind;
 
+use super::S3Access;
 use super::remote::{Failure, Family, LOOK, Opened, Remote};
 use crate::s3::client::{client, run};
-use crate::s3::explain;
+use crate::s3::{explain, named, s3_query_at};
 
 struct S3Object {
     family: Arc<Family>,
@@ -21,10 +22,22 @@ struct S3Object {
     etag: Option<String>,
 }
 
-/// Opens the object at `uri`, `s3://bucket/key`.
+/// Opens the object at `uri`, `s3://bucket/key`; `?endpoint=` and `&region=` may follow.
 pub fn open(uri: &str, family: &Arc<Family>) -> Result<Opened, Failure> {
+    let (uri, query) = match s3_query_at(uri) {
+        Some(at) => (&uri[..at], &uri[at + 1..]),
+        None => (uri, ""),
+    };
     let (bucket, key) = parts(uri)?;
-    let client = client(&family.options)?;
+    let named = named(query)?;
+    let mut options = family.options.clone();
+    let access = options.s3.take().unwrap_or_default();
+    options.s3 = Some(S3Access {
+        endpoint: named.endpoint.or(access.endpoint),
+        region: named.region.or(access.region),
+        keys: access.keys,
+    });
+    let client = client(&options)?;
     open_object(client, bucket, key, family)
 }
 

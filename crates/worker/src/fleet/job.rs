@@ -18,7 +18,7 @@ pub const REMIX: &str = "remix.requested";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LiveJob {
-    /// The session manifest: an absolute path that every worker sees.
+    /// The session manifest: an absolute path or an address that every worker sees.
     pub session: String,
     /// Where results go: a folder or `s3://bucket/prefix`.
     pub out: String,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use reprise_model::{Error, Kind, Result};
+use reprise_model::{Error, Grade, Kind, Result};
 use reprise_queue::{Counts, Held};
 
 use super::{DELIVER, LIVE, REMIX, WINDOW};
@@ -25,6 +25,7 @@ pub fn install() -> Result<PrometheusHandle> {
         .install_recorder()
         .map_err(|error| bug(error.to_string()))?;
     describe_counter!("reprise_jobs_total", "Attempts that ended, by kind and outcome.");
+    describe_counter!("reprise_jobs_parked_total", "Jobs that are tried no more, by kind.");
     describe_histogram!("reprise_job_duration_seconds", "How long attempts took, by kind.");
     describe_histogram!("reprise_stage_duration_seconds", "How long stages of jobs took.");
     describe_counter!("reprise_clips_total", "Clips made, by grade.");
@@ -44,24 +45,52 @@ pub fn install() -> Result<PrometheusHandle> {
         "How long the oldest waiting job is in."
     );
     describe_gauge!("reprise_build_info", "Always 1; says the version.");
-    describe_gauge!("process_cpu_seconds_total", "CPU time of the worker and its ended jobs.");
+    describe_counter!("process_cpu_seconds_total", "CPU time of the worker and its ended jobs.");
     describe_gauge!("process_resident_memory_bytes", "Memory of the worker without its jobs.");
     describe_gauge!("process_open_fds", "Open files of the worker.");
     gauge!("reprise_build_info", "version" => crate::VERSION).set(1.0);
+    zeros();
     Ok(handle)
 }
 
+/// What did not happen yet is told as 0: a series that begins at 1 shows no rise.
+fn zeros() {
+    for kind in KINDS {
+        for outcome in OUTCOMES {
+            counter!("reprise_jobs_total", "kind" => kind, "outcome" => outcome).absolute(0);
+        }
+        counter!("reprise_jobs_parked_total", "kind" => kind).absolute(0);
+    }
+    for answer in ["ours", "lost", "cancelled", "error"] {
+        counter!("reprise_heartbeats_total", "answer" => answer).absolute(0);
+    }
+    for grade in [Grade::Basic, Grade::High, Grade::GoodCase] {
+        counter!("reprise_clips_total", "grade" => grade.as_str()).absolute(0);
+    }
+    counter!("reprise_children_stalled_total").absolute(0);
+}
+
+/// Values of the label `kind`.
+const KINDS: [&str; 5] = [LIVE, WINDOW, REMIX, DELIVER, "other"];
+/// Values of the label `outcome`, as a slot counts.
+const OUTCOMES: [&str; 3] = ["done", "failed", "dropped"];
+
 /// A kind in a label: nobody outside chooses how many there are.
 fn kind_label(kind: &str) -> &'static str {
-    [LIVE, WINDOW, REMIX, DELIVER].into_iter().find(|known| *known == kind).unwrap_or("other")
+    KINDS.into_iter().find(|known| *known == kind).unwrap_or("other")
 }
 
 /// An attempt ended; `ended` as the slot counts.
 pub(super) fn attempt(kind: &str, ended: usize, took: Duration) {
-    let outcome = ["done", "failed", "dropped"].get(ended).copied().unwrap_or("dropped");
+    let outcome = OUTCOMES.get(ended).copied().unwrap_or("dropped");
     let kind = kind_label(kind);
     counter!("reprise_jobs_total", "kind" => kind, "outcome" => outcome).increment(1);
     histogram!("reprise_job_duration_seconds", "kind" => kind).record(took.as_secs_f64());
+}
+
+/// A job is tried no more.
+pub(super) fn parked(kind: &str) {
+    counter!("reprise_jobs_parked_total", "kind" => kind_label(kind)).increment(1);
 }
 
 /// A stage ended.
@@ -79,7 +108,7 @@ pub(super) fn stage(name: &str, took: Duration) {
 }
 
 /// A clip of a LIVE that was done.
-pub(super) fn clip(grade: reprise_model::Grade) {
+pub(super) fn clip(grade: Grade) {
     counter!("reprise_clips_total", "grade" => grade.as_str()).increment(1);
 }
 
@@ -87,7 +116,6 @@ pub(super) fn clip(grade: reprise_model::Grade) {
 pub(super) fn slots(count: usize) {
     gauge!("reprise_slots").set(count as f64);
     gauge!("reprise_slots_busy").set(0.0);
-    counter!("reprise_children_stalled_total").absolute(0);
 }
 
 /// A slot has a job, until this is dropped.
@@ -144,7 +172,7 @@ pub(super) fn process() {
     // proc(5): 14 to 17 are one's own and one's ended children's ticks, 100 a second.
     let field = |number: usize| fields.get(number - 3).and_then(|n| n.parse::<f64>().ok());
     let ticks: f64 = (14..=17).filter_map(field).sum();
-    gauge!("process_cpu_seconds_total").set(ticks / 100.0);
+    counter!("process_cpu_seconds_total").absolute((ticks / 100.0) as u64);
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = resident.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());

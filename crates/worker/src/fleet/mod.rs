@@ -2,6 +2,7 @@
 //! queue how far it is. It may die at any time; what it leaves, another takes up.
 
 mod announce;
+mod child_log;
 mod job;
 pub mod metrics;
 mod supervise;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use reprise_model::{Error, Kind, Result};
 use reprise_publish::webhooks::Hooks;
-use reprise_queue::{Job, Lane, Leased, Queue};
+use reprise_queue::{Job, Lane, Leased, Queue, State};
 use serde_json::Value;
 
 use announce::Announcer;
@@ -64,6 +65,19 @@ pub struct FleetOptions {
     pub hooks: Arc<Hooks>,
     /// Where it is asked how it is.
     pub listen: Option<Arc<Listen>>,
+    /// Told of each job's span as it begins, with the text that all of a LIVE's jobs share: where
+    /// traces are kept, it makes them one trace.
+    pub traced: fn(&tracing::Span, &str),
+    /// The `traceparent` of what is done now (W3C Trace Context), for the child that does it.
+    pub trace_parent: fn() -> Option<String>,
+}
+
+/// A LIVE's windows belong to its own trace, whoever makes them.
+fn trace_of(job: &Job) -> String {
+    match job.kind.as_str() {
+        WINDOW => WindowJob::of(job).map_or_else(|_| job.id.clone(), |window| window.parent),
+        _ => job.id.clone(),
+    }
 }
 
 /// How often an empty queue is asked.
@@ -93,7 +107,7 @@ pub fn work(queue: &Arc<dyn Queue>, options: &FleetOptions, stop: &AtomicBool) -
     let working = AtomicUsize::new(slots + options.remix_slots);
     let (handing, handed) = webhooks::counter();
     metrics::slots(slots + options.remix_slots);
-    let health = Health::new(slots + options.remix_slots, options.lease);
+    let health = Health::new(slots + options.remix_slots);
     let slot = |number, lanes, couriers| Slot {
         number,
         health: &health,
@@ -200,14 +214,16 @@ impl Slot<'_> {
         if job.kind == DELIVER {
             return self.deliver(leased);
         }
-        let span = tracing::info_span!(
+        // Of the highest level, so that its fields stand beside whatever is logged.
+        let span = tracing::error_span!(
             "job",
             id = job.id,
             kind = job.kind,
             tenant = job.tenant,
             attempt = leased.attempt,
-            fence = token.fence
+            fence = token.fence,
         );
+        (self.options.traced)(&span, &trace_of(job));
         let _entered = span.enter();
         tracing::info!("begins");
         let folder = self.temporary.join(format!("{}-{}", job.id, token.fence));
@@ -267,11 +283,14 @@ impl Slot<'_> {
 
     /// What is not told now is found by a later look.
     fn tell_if_parked(&self, id: &str) {
-        let tell = || match self.queue.job(id)? {
-            Some(job) => self.announcer.if_parked(&job),
-            None => Ok(false),
-        };
-        if let Err(error) = self.settled(tell) {
+        let told = self.settled(|| self.queue.job(id)).and_then(|job| match job {
+            Some(job) if job.state == State::Parked => {
+                metrics::parked(&job.kind);
+                self.settled(|| self.announcer.if_parked(&job))
+            }
+            _ => Ok(false),
+        });
+        if let Err(error) = told {
             tracing::warn!(job = id, "its failure is not told yet: {error}");
         }
     }
@@ -313,6 +332,7 @@ impl Slot<'_> {
             folder,
             body: told.line()?,
             replay: job::replay(job),
+            trace_parent: (self.options.trace_parent)(),
         };
         Supervisor {
             queue: self.queue.as_ref(),

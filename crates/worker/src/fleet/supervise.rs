@@ -11,10 +11,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use reprise_model::{Error, Result};
-use reprise_queue::{Failure, Held, LOG_TAIL_MAX, Progress, Queue, Token};
+use reprise_queue::{Failure, Held, Progress, Queue, Token};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::child_log::{Tail, pass_on};
 use super::metrics;
 
 /// Longest line that a child may say, bytes; a result is at most 256 KiB.
@@ -23,6 +24,9 @@ const LINE_MAX: u64 = 1 << 20;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Lines of a child that are kept until they are taken.
 const LINES: usize = 64;
+
+/// Where a process finds what its trace is a part of (OpenTelemetry: environment variables as carriers).
+const TRACE_PARENT: &str = "TRACEPARENT";
 
 /// What a child says, one line of JSON each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,6 +76,8 @@ pub(super) struct Child<'a> {
     /// What it reads first.
     pub(super) body: String,
     pub(super) replay: String,
+    /// What its own trace is a part of.
+    pub(super) trace_parent: Option<String>,
 }
 
 /// Watches over one child.
@@ -92,7 +98,12 @@ impl Supervisor<'_> {
     /// Runs a child to its end.
     pub(super) fn run(&self, child: &Child<'_>) -> Result<Ended> {
         let failed = |error| Error::io(child.program.display().to_string(), error);
-        let mut process = Command::new(child.program)
+        let mut command = Command::new(child.program);
+        command.env_remove(TRACE_PARENT);
+        if let Some(parent) = &child.trace_parent {
+            command.env(TRACE_PARENT, parent);
+        }
+        let mut process = command
             .args(child.arguments)
             .env("TMPDIR", child.folder)
             .stdin(Stdio::piped())
@@ -104,7 +115,7 @@ impl Supervisor<'_> {
             .spawn()
             .map_err(failed)?;
         let mut input = process.stdin.take();
-        let tail = Arc::new(Mutex::new(Vec::new()));
+        let tail = Arc::new(Mutex::new(Tail::default()));
         let (sender, said) = sync_channel(LINES);
         if let Some(output) = process.stdout.take() {
             std::thread::spawn(move || {
@@ -119,8 +130,8 @@ impl Supervisor<'_> {
             });
         }
         let listener = process.stderr.take().map(|errors| {
-            let tail = Arc::clone(&tail);
-            std::thread::spawn(move || keep_tail(errors, &tail))
+            let (tail, span) = (Arc::clone(&tail), tracing::Span::current());
+            std::thread::spawn(move || span.in_scope(|| pass_on(errors, &tail)))
         });
         if let Some(input) = &mut input {
             // A child that is gone says so below.
@@ -144,7 +155,7 @@ impl Supervisor<'_> {
         let failure = |error: String, retry: bool| {
             Ended::Failed(Failure {
                 error,
-                log_tail: from_a_lines_begin(&tail),
+                log_tail: tail.text(),
                 replay: child.replay.clone(),
                 retry,
             })
@@ -263,23 +274,4 @@ enum Heard {
     Stalled,
     Lost,
     Stop,
-}
-
-/// A log's end as text. Where its begin was dropped it goes from a line's begin, so that no half of an
-/// address stays without the half that says what it is.
-fn from_a_lines_begin(tail: &[u8]) -> String {
-    let whole = tail.len() < LOG_TAIL_MAX;
-    let from = tail.iter().position(|b| *b == b'\n').map_or(tail.len(), |at| at + 1);
-    String::from_utf8_lossy(&tail[if whole { 0 } else { from }..]).into_owned()
-}
-
-/// Keeps the end of what is read.
-fn keep_tail(mut from: impl Read, tail: &Mutex<Vec<u8>>) {
-    let mut block = [0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut block) {
-        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.extend_from_slice(&block[..count]);
-        let over = tail.len().saturating_sub(LOG_TAIL_MAX);
-        tail.drain(..over);
-    }
 }

@@ -1,5 +1,6 @@
 //! Lets others see how a worker is: `/livez`, `/readyz` and `/metrics` over HTTP.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -13,19 +14,25 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use reprise_queue::Queue;
-use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::metrics;
 
 /// A slot that was not seen for so long hangs: it looks up at least each few seconds, and a call of
 /// the queue ends sooner.
 const SEEN_MAX: Duration = Duration::from_secs(120);
-/// A queue that did not answer for so long, and longer than a lease, is away.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// A queue that did not answer for so long is away: it is asked twice in that time, besides what slots
+/// ask.
+const ANSWER_MAX: Duration = Duration::from_secs(40);
 /// How often the queue is asked how it stands, at most: on JetStream that reads all records.
 const COUNTS_EVERY: Duration = Duration::from_secs(15);
-/// Connections at once; more wait.
+/// How often what histograms took in is put together, so that it does not pile up where nobody asks.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// Connections at once; for one more the oldest is ended, so that nobody who only holds on keeps others
+/// out.
 const CONNECTIONS: usize = 64;
+/// Pause after a connection could not be taken, as when no file can be opened.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A connection may take so long in all.
 const CONNECTION: Duration = Duration::from_secs(10);
 
@@ -43,13 +50,12 @@ pub(super) struct Health {
     slots: Vec<AtomicU64>,
     /// 0 where it never did.
     answered: AtomicU64,
-    lease: Duration,
 }
 
 impl Health {
-    pub(super) fn new(slots: usize, lease: Duration) -> Self {
+    pub(super) fn new(slots: usize) -> Self {
         let slots = (0..slots).map(|_| AtomicU64::new(0)).collect();
-        Self { start: Instant::now(), slots, answered: AtomicU64::new(0), lease }
+        Self { start: Instant::now(), slots, answered: AtomicU64::new(0) }
     }
 
     fn now(&self) -> u64 {
@@ -94,7 +100,7 @@ impl Health {
             return Err("the queue has not answered yet".to_owned());
         }
         let since = Duration::from_millis(self.now().saturating_sub(answered));
-        if since > ANSWER_MAX.max(self.lease) {
+        if since > ANSWER_MAX {
             return Err(format!("the queue has not answered for {} s", since.as_secs()));
         }
         self.alive()
@@ -123,6 +129,16 @@ pub(super) fn serve(
                 std::thread::sleep(Duration::from_millis(100));
             }
         });
+        scope.spawn(|| {
+            let mut next = Instant::now() + UPKEEP_EVERY;
+            while working.load(Ordering::Relaxed) > 0 {
+                if Instant::now() >= next {
+                    listen.metrics.run_upkeep();
+                    next = Instant::now() + UPKEEP_EVERY;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let answering = runtime
             .map_err(Box::from)
@@ -142,7 +158,7 @@ async fn answer_all(
 ) -> Result<(), Box<dyn std::error::Error>> {
     listen.listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listen.listener.try_clone()?)?;
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut open: VecDeque<JoinHandle<()>> = VecDeque::new();
     // Connections live in this thread, beside what they look at.
     let connections = tokio::task::LocalSet::new();
     let answer = Arc::new(Answer { metrics: listen.metrics.clone() });
@@ -157,10 +173,18 @@ async fn answer_all(
                         *states.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = now;
                     }
                     accepted = listener.accept() => {
-                        let Ok((stream, _)) = accepted else { continue };
-                        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
+                        let Ok((stream, _)) = accepted else {
+                            tokio::time::sleep(ACCEPT_PAUSE).await;
+                            continue;
+                        };
+                        open.retain(|connection| !connection.is_finished());
+                        if open.len() >= CONNECTIONS
+                            && let Some(oldest) = open.pop_front()
+                        {
+                            oldest.abort();
+                        }
                         let (answer, states) = (Arc::clone(&answer), Arc::clone(&states));
-                        tokio::task::spawn_local(async move {
+                        open.push_back(tokio::task::spawn_local(async move {
                             let service = service_fn(move |request: Request<Incoming>| {
                                 let states = states.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                                 let answered = answer.to(&request, &states);
@@ -174,8 +198,7 @@ async fn answer_all(
                                 .serve_connection(TokioIo::new(stream), service);
                             // A client that goes away, or says nothing, is nobody's trouble.
                             let _ = tokio::time::timeout(CONNECTION, connection).await;
-                            drop(permit);
-                        });
+                        }));
                     }
                 }
             }
