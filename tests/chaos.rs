@@ -14,15 +14,18 @@ use reprise_tests::session::{Session, short_clips};
 use reprise_tests::tree::{self, Tree};
 use tempfile::TempDir;
 
-/// Lease of these tests, seconds.
+/// Lease where workers die, seconds.
 const LEASE_S: u64 = 2;
+/// Lease where a server of the queue dies: the others choose a new leader in up to ten seconds.
+const CLUSTER_LEASE_S: u64 = 20;
 /// What a worker may take to see that another's lease is over, seconds.
 const SEEN_S: u64 = 5;
 /// Deaths and stops where `REPRISE_CHAOS` says nothing; half of each an engine.
 const KILLS: usize = 20;
 const STOPS: usize = 4;
-/// A job that died so often is let be, so that attempts without a new stage do not park it.
-const KILLS_A_JOB: usize = 4;
+/// A job that died so often is let be: attempts without a new stage park it, and on a busy machine a lease
+/// of two seconds is lost now and then without any kill.
+const KILLS_A_JOB: usize = 3;
 
 /// One test after another: what dies is to be taken up in time, and that takes free cores.
 static ONE: Mutex<()> = Mutex::new(());
@@ -117,15 +120,15 @@ impl Ground {
         put.json()["id"].as_str().unwrap().to_owned()
     }
 
-    fn worker_arguments(&self, queue: &str) -> Vec<String> {
-        let lease = LEASE_S.to_string();
+    fn worker_arguments(&self, queue: &str, lease_s: u64) -> Vec<String> {
+        let lease = lease_s.to_string();
         let call = ["worker", "--queue", queue, "--lease", &lease, "--slots", "4"];
         let more = ["--remix-slots", "0", "--settings", &self.settings];
         call.into_iter().chain(more).map(str::to_owned).collect()
     }
 
     fn worker(&self, queue: &str) -> Worker {
-        Worker::start(&[], self.worker_arguments(queue))
+        Worker::start(&[], self.worker_arguments(queue, LEASE_S))
     }
 
     /// Fails where a file under its final name is not what it should be in the end.
@@ -357,8 +360,8 @@ fn with_a_dying_server_and_a_failing_store_everything_ends_right_once() {
     let ids: Vec<String> =
         (0..jobs).map(|job| ground.enqueue(&cluster.url(), &dest(job))).collect();
     server.fault(10);
-    let workers = [(); 2]
-        .map(|()| Worker::start(&server.environment(), ground.worker_arguments(&cluster.url())));
+    let arguments = ground.worker_arguments(&cluster.url(), CLUSTER_LEASE_S);
+    let workers = [(); 2].map(|()| Worker::start(&server.environment(), arguments.clone()));
     let mut deaths = 0;
     let begun = Instant::now();
     let is_done = |id: &String| {

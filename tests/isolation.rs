@@ -142,9 +142,9 @@ fn memory_is_bounded() {
 #[test]
 fn a_hang_ends_in_time() {
     let begun = Instant::now();
-    ends(Misbehaviour::Sleep, Kind::Limit, "hangs");
-    ends(Misbehaviour::Reread, Kind::Limit, "hangs");
-    ends(Misbehaviour::Spin, Kind::Limit, "hangs");
+    ends(Misbehaviour::Sleep, Kind::Stalled, "hangs");
+    ends(Misbehaviour::Reread, Kind::Stalled, "hangs");
+    ends(Misbehaviour::Spin, Kind::Stalled, "hangs");
     assert!(begun.elapsed() > Duration::from_secs_f64(3.0 * PATIENCE_S));
 }
 

@@ -77,7 +77,7 @@ impl Report {
         } else {
             self.refused += 1;
         }
-        let typed = matches!(error.kind, Kind::Malformed | Kind::Unsupported | Kind::Limit)
+        let typed = matches!(error.kind, Kind::Malformed | Kind::Unsupported | Kind::Limit | Kind::Stalled)
             // The window lies outside what a changed clock leaves of the recording.
             || (error.kind == Kind::Usage
                 && (says("has no picture in it") || says("the window is empty")));
@@ -96,7 +96,12 @@ pub fn run(numbers: Range<u64>, threads: usize, told: &mut (dyn FnMut(u64) + Sen
     let arguments = vec!["decode-child".to_owned(), CHILD_MB.to_string()];
     let workers = MediaWorkers::isolated(Isolation {
         program: Program { path: binary().to_owned(), arguments },
-        limits: ChildLimits { memory_mb: CHILD_MB, time_s: PATIENCE_S, time_per_window_s: 0.0 },
+        limits: ChildLimits {
+            memory_mb: CHILD_MB,
+            time_s: PATIENCE_S,
+            time_per_window_s: 0.0,
+            ..ChildLimits::default()
+        },
         misbehave: None,
     });
     let mut profile = Profile::built_in().expect("the built-in profile is read");

@@ -31,6 +31,8 @@ pub enum Kind {
     Bug,
     /// Reading or writing failed. 74.
     Io,
+    /// The work did not get on, and was ended: the input may be to blame, or the machine. 75.
+    Stalled,
     /// It may work when tried again. 75.
     TryAgain,
 }
@@ -45,7 +47,7 @@ impl Kind {
             Self::Unavailable => 69,
             Self::Bug => 70,
             Self::Io => 74,
-            Self::TryAgain => 75,
+            Self::Stalled | Self::TryAgain => 75,
         }
     }
 
@@ -183,9 +185,12 @@ impl From<Error> for std::io::Error {
             Kind::Unsupported => std::io::ErrorKind::Unsupported,
             Kind::Missing => std::io::ErrorKind::NotFound,
             Kind::Conflict => std::io::ErrorKind::AlreadyExists,
-            Kind::Limit | Kind::Unavailable | Kind::Bug | Kind::Io | Kind::TryAgain => {
-                std::io::ErrorKind::Other
-            }
+            Kind::Limit
+            | Kind::Unavailable
+            | Kind::Bug
+            | Kind::Io
+            | Kind::Stalled
+            | Kind::TryAgain => std::io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }

@@ -171,3 +171,31 @@ fn an_address_for_anybody_reads_and_ends() {
     let error = store.presigned(&name, Duration::from_secs(901)).unwrap_err();
     assert_eq!(error.kind, Kind::Usage);
 }
+
+#[test]
+fn a_server_that_fails_now_and_then_and_drops_connections_is_borne() {
+    let (_root, server) = served();
+    let dest = format!("s3://clips?endpoint={}&region=eu-north-1", server.endpoint());
+    let store = S3Store::open(&dest, &NetworkOptions { attempts: 8, ..options() }).unwrap();
+    server.fault(20);
+    for number in 0..60 {
+        let (one, other) = (key(&format!("a/{number}")), key(&format!("b/{number}")));
+        let (first, second) = (bytes(1000 + number, 1), bytes(1000 + number, 2));
+        store.put(&one, &first, PutOptions::default()).unwrap();
+        assert!(store.get(&one).unwrap().unwrap() == first);
+        // Also where the answer to what was done is lost.
+        assert!(store.put_if_absent(&other, &first, PutOptions::default()).unwrap(), "{number}");
+        assert!(!store.put_if_absent(&other, &second, PutOptions::default()).unwrap(), "{number}");
+        let version = store.version(&other).unwrap();
+        let replaced =
+            store.put_if_version(&other, &second, PutOptions::default(), version.as_ref());
+        assert!(replaced.unwrap(), "{number}");
+        assert!(store.get(&other).unwrap().unwrap() == second);
+        store.delete(&one).unwrap();
+        assert!(!store.exists(&one).unwrap());
+    }
+    let large = bytes(19 * MB, 5);
+    store.put(&key("large"), &large, PutOptions::default()).unwrap();
+    assert!(store.get(&key("large")).unwrap().unwrap() == large);
+    assert_eq!(store.list("").unwrap().len(), 61);
+}

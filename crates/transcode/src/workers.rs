@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reprise_checks::{Adviser, Evidence, LookFor, NoAdviser};
-use reprise_media::remote::{Child, Misbehaviour, Program, wire};
+use reprise_media::remote::{Child, Misbehaviour, Patience, Program, wire};
 use reprise_media::sandbox::{Attempt, Layers};
 use reprise_media::{Media, probe, scan};
 use reprise_model::bytes::MemorySource;
@@ -38,11 +38,16 @@ pub struct ChildLimits {
     /// Seconds more for each second of the window. Default 20: a slow encoder preset on a busy
     /// machine takes a quarter.
     pub time_per_window_s: f64,
+    /// Seconds without a sign, that is without a picture or sound that was decoded or encoded and
+    /// without reading: on the clock while no CPU time is taken, or else of CPU time. Default 40, so
+    /// that a decoder that stands still is ended within a minute. Lower ends what analyses a picture
+    /// for long, higher waits longer for what hangs.
+    pub silent_s: f64,
 }
 
 impl Default for ChildLimits {
     fn default() -> Self {
-        Self { memory_mb: 2048, time_s: 60.0, time_per_window_s: 20.0 }
+        Self { memory_mb: 2048, time_s: 60.0, time_per_window_s: 20.0, silent_s: 40.0 }
     }
 }
 
@@ -225,7 +230,8 @@ impl Pool {
         let length = window.map_or(0.0, |window| window.seconds());
         let patience = limits.time_s + limits.time_per_window_s * length;
         // Beyond a day it is no limit; the bound keeps the sum a duration.
-        let patience = Duration::from_secs_f64(patience.clamp(0.01, 86_400.0));
+        let time = |seconds: f64| Duration::from_secs_f64(seconds.clamp(0.01, 86_400.0));
+        let patience = Patience { whole: time(patience), silent: time(limits.silent_s) };
         let mut answer = |question: &[u8]| advise(question, adviser);
         let reply = child
             .call(&body, source, patience, &mut answer)

@@ -105,7 +105,10 @@ impl Decoder {
             // SAFETY: an opened decoder; it empties the frame first.
             let code = unsafe { av::avcodec_receive_frame(self.context, frame.as_ptr()) };
             match code {
-                0.. => return Ok(Decoded::Frame),
+                0.. => {
+                    crate::remote::moved();
+                    return Ok(Decoded::Frame);
+                }
                 AGAIN => return Ok(Decoded::More),
                 END => return Ok(Decoded::End),
                 -12 => return Err(error(Kind::Limit, "decoding", code)),

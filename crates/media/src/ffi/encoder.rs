@@ -173,7 +173,10 @@ impl Encoder {
         // SAFETY: an opened encoder; it empties the packet first.
         let code = unsafe { av::avcodec_receive_packet(self.context, packet.as_ptr()) };
         match code {
-            0.. => Ok(true),
+            0.. => {
+                crate::remote::moved();
+                Ok(true)
+            }
             AGAIN | END => Ok(false),
             _ => Err(error(Kind::Bug, "encoding", code)),
         }

@@ -56,6 +56,9 @@ pub fn serve(
         line: Mutex::new(Line { output, answers }),
         broken: AtomicBool::new(false),
     });
+    let told = Arc::clone(&link);
+    // A parent that is gone shows at the next read.
+    super::signs::tell_by(Arc::new(move || drop(told.tell(&FromChild::Moved))));
     let busy = Arc::new(AtomicBool::new(false));
     let (requests, wanted) = sync_channel::<Job>(1);
     let (worker_busy, worker_link) = (Arc::clone(&busy), Arc::clone(&link));

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use reprise_model::bytes::stays_below;
 use reprise_model::{ByteSource, Error, Kind, Result};
 
+use super::signs::{Patience, Watch, cpu_time};
 use super::wire::{
     self, Failure, FromChild, MAX_BLOB, MAX_BLOBS, MAX_BODY, MAX_QUESTION, MAX_QUESTIONS, MAX_READ,
     MAX_REQUEST, ToChild,
@@ -24,6 +25,8 @@ use crate::sandbox::Layers;
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// A child that closed its socket is given so long to end.
 const END_LIMIT: Duration = Duration::from_secs(5);
+/// How often a silent child is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Bytes read for the first time that count as getting on.
 const STRIDE: u64 = 256 << 10;
 /// Neighbours that may be open at once.
@@ -104,7 +107,8 @@ impl Child {
             std::thread::spawn(move || listen(stderr, &kept));
         }
         let mut child = Self { process, socket, layers: Layers::default(), last_words };
-        let mut deadline = Deadline::new(START_LIMIT);
+        let patience = Patience { whole: START_LIMIT, silent: START_LIMIT };
+        let mut deadline = Deadline::new(patience, child.process.id());
         let first =
             wire::receive::<FromChild>(&mut Timed { child: &child, deadline: &mut deadline });
         match first {
@@ -133,23 +137,23 @@ impl Child {
     /// Has a request done with the bytes of `source`. After an error the child is no good any more.
     ///
     /// A child that reads nothing new for `patience` hangs, and so does one that takes twice as much
-    /// CPU time. Every 256 KiB of the source that it reads for the first time start both anew;
-    /// waiting for the source or for `advise`, which answers its questions, does not count.
+    /// CPU time, or gives no sign. Every 256 KiB of the source that it reads for the first time start
+    /// both anew; waiting for the source or for `advise`, which answers its questions, does not count.
     ///
     /// # Errors
-    /// `Malformed` where the child crashes or breaks the protocol, `Limit` where it hangs or takes
-    /// more memory or CPU time than it may. The errors of the work itself are in the answer.
+    /// `Malformed` where the child crashes or breaks the protocol, `Stalled` where it hangs, `Limit`
+    /// where it takes more memory or CPU time than it may. The errors of the work itself are in the answer.
     pub fn call(
         &mut self,
         request: &[u8],
         source: &Arc<dyn ByteSource>,
-        patience: Duration,
+        patience: Patience,
         advise: &mut dyn FnMut(&[u8]) -> Vec<u8>,
     ) -> Result<Reply> {
         if request.len() > MAX_REQUEST {
             return Err(Error::new(Kind::Limit, "has too large an index").in_file(source.name()));
         }
-        self.allow_cpu(patience * 2);
+        self.allow_cpu(patience.whole * 2);
         let mut service = Service {
             open: BTreeMap::from([(0, Opened { source: Arc::clone(source), reached: 0 })]),
             next: 1,
@@ -161,9 +165,9 @@ impl Child {
             length: source.len(),
             name: source.name().to_owned(),
         };
-        let mut deadline = Deadline::new(patience);
+        let mut deadline = Deadline::new(patience, self.process.id());
         let done = self
-            .set_write_limit(patience)
+            .set_write_limit(patience.whole)
             .and_then(|()| wire::send(&mut &self.socket, &message, &[request]))
             .map_err(Broken::from)
             .and_then(|()| self.attend(&mut service, &mut deadline, advise));
@@ -187,14 +191,14 @@ impl Child {
             let message = match wire::receive::<FromChild>(&mut input) {
                 Ok(Some(message)) => message,
                 Ok(None) => return Err(Broken::Gone),
-                Err(error) if is_timeout(&error) => return Err(Broken::Hangs(deadline.patience)),
+                Err(error) if is_timeout(&error) => return Err(Broken::Hangs(deadline.hung)),
                 Err(error) => return Err(error.into()),
             };
             let mut take = |count| {
                 let mut input = Timed { child: self, deadline };
                 wire::receive_bytes(&mut input, count).map_err(|error| {
-                    let patience = input.deadline.patience;
-                    if is_timeout(&error) { Broken::Hangs(patience) } else { error.into() }
+                    let hung = input.deadline.hung;
+                    if is_timeout(&error) { Broken::Hangs(hung) } else { error.into() }
                 })
             };
             let question = match message {
@@ -229,13 +233,18 @@ impl Child {
                 other => service.answer(other, &mut buffer).map_err(Broken::Protocol)?,
             };
             deadline.until += begun.elapsed();
+            deadline.watch.sign();
             if service.gets_on() {
                 deadline.restart();
-                self.allow_cpu(deadline.patience * 2);
+                self.allow_cpu(deadline.patience.whole * 2);
             }
             if let Some(answer) = answer {
                 wire::send(&mut &self.socket, &answer, &[&buffer]).map_err(|error| {
-                    if is_timeout(&error) { Broken::Hangs(deadline.patience) } else { error.into() }
+                    if is_timeout(&error) {
+                        Broken::Hangs(deadline.patience.whole)
+                    } else {
+                        error.into()
+                    }
                 })?;
             }
         }
@@ -243,8 +252,8 @@ impl Child {
 
     /// More CPU time from here on. The hard limit stays, so it can be raised again.
     fn allow_cpu(&self, more: Duration) {
-        let used = cpu_seconds(self.process.id()).unwrap_or(0);
-        let soft = used.saturating_add(more.as_secs().max(1));
+        let used = cpu_time(self.process.id()).unwrap_or_default();
+        let soft = used.saturating_add(more).as_secs() + 1;
         let Ok(id) = i32::try_from(self.process.id()) else { return };
         // Without it the limit of time still holds.
         let _ = rlimit::prlimit(id, rlimit::Resource::CPU, Some((soft, rlimit::INFINITY)), None);
@@ -258,7 +267,7 @@ impl Child {
     fn autopsy(&mut self, broken: Broken) -> Error {
         let (kind, what) = match broken {
             Broken::Hangs(patience) => (
-                Kind::Limit,
+                Kind::Stalled,
                 format!(
                     "the decoder hangs: it did not get on for {} s, so it was ended",
                     patience.as_secs_f64()
@@ -363,28 +372,22 @@ fn status_words(status: Option<ExitStatus>) -> String {
     }
 }
 
-/// CPU seconds that a process has used, rounded up.
-fn cpu_seconds(id: u32) -> Option<u64> {
-    const TICKS: u64 = 100; // USER_HZ is 100 on every architecture that is built for.
-    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name in brackets may hold anything; user and system time are fields 14 and 15.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    Some((ticks(11)? + ticks(12)?).div_ceil(TICKS))
-}
-
 struct Deadline {
-    patience: Duration,
+    patience: Patience,
     until: Instant,
+    watch: Watch,
+    /// For how long it did not get on, where a read ended for that.
+    hung: Duration,
 }
 
 impl Deadline {
-    fn new(patience: Duration) -> Self {
-        Self { patience, until: Instant::now() + patience }
+    fn new(patience: Patience, process: u32) -> Self {
+        let (until, hung) = (Instant::now() + patience.whole, patience.whole);
+        Self { patience, until, watch: Watch::new(process, patience.silent), hung }
     }
 
     fn restart(&mut self) {
-        self.until = Instant::now() + self.patience;
+        self.until = Instant::now() + self.patience.whole;
     }
 }
 
@@ -396,12 +399,24 @@ struct Timed<'a> {
 
 impl Read for Timed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+        let every = LOOK_EVERY.min(self.deadline.patience.silent / 4);
+        loop {
+            let left = self.deadline.until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.deadline.hung = self.deadline.patience.whole;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let slice = left.min(every).max(Duration::from_millis(1));
+            self.child.socket.set_read_timeout(Some(slice))?;
+            match (&self.child.socket).read(buffer) {
+                Err(error) if is_timeout(&error) => {}
+                read => return read,
+            }
+            if self.deadline.watch.is_still() {
+                self.deadline.hung = self.deadline.patience.silent;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
-        self.child.socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        (&self.child.socket).read(buffer)
     }
 }
 
@@ -490,6 +505,7 @@ impl Service {
                 opened.source.will_read(start.min(length)..end.min(length).max(start.min(length)));
                 Ok(None)
             }
+            FromChild::Moved => Ok(None),
             FromChild::Close { handle } => {
                 if handle == 0 || self.open.remove(&handle).is_none() {
                     return Err(unknown(handle));

@@ -3,7 +3,10 @@
 
 mod guest;
 mod host;
+mod signs;
 pub mod wire;
 
 pub use guest::{Misbehaviour, Parent, misbehave, serve};
 pub use host::{Child, Program, Reply};
+pub use signs::Patience;
+pub(crate) use signs::moved;

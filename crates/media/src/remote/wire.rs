@@ -96,6 +96,8 @@ pub enum FromChild {
         /// Bytes that follow.
         body: usize,
     },
+    /// Pictures or sound move; no answer.
+    Moved,
     /// Reads no more of it; no answer.
     Close {
         /// What.

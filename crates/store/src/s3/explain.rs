@@ -28,7 +28,8 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             Failure::passing("its server is too slow")
         }
-        SdkError::DispatchFailure(failure) if failure.is_io() => {
+        // A connection that ends before the answer is of no kind that the SDK names.
+        SdkError::DispatchFailure(failure) if !failure.is_user() => {
             Failure::passing(format!("its server cannot be reached ({})", deepest(error)))
         }
         SdkError::ResponseError(_) => {
