@@ -68,10 +68,11 @@ struct Engine {
     _folder: TempDir,
 }
 
-fn engines() -> [Engine; 2] {
+/// Both, or the one that `REPRISE_CHAOS_ENGINE` names.
+fn engines() -> Vec<Engine> {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = NatsServer::start(0, other.path());
-    [
+    let both = [
         Engine {
             name: "SQLite",
             url: format!("sqlite://{}/queue.db", one.path().display()),
@@ -84,7 +85,10 @@ fn engines() -> [Engine; 2] {
             _server: Some(server),
             _folder: other,
         },
-    ]
+    ];
+    let only = std::env::var("REPRISE_CHAOS_ENGINE").ok();
+    let wanted = |engine: &Engine| only.as_ref().is_none_or(|only| only == engine.name);
+    both.into_iter().filter(wanted).collect()
 }
 
 /// A LIVE, what a run makes of it, and a queue.

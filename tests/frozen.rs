@@ -8,7 +8,7 @@ use reprise_queue::{Job, State};
 use reprise_tests::command::{descendants, reprise, signal, start};
 use reprise_tests::session::{Session, short_clips};
 
-/// The decoding processes below `of`, with the folder for temporary files of the job that they are of.
+/// The decoding processes below `of` that have shut themselves in, with the folder for temporary files of the job that they are of.
 fn decoders(of: u32) -> Vec<(u32, String)> {
     let text = |id: u32, name: &str| {
         let bytes = std::fs::read(format!("/proc/{id}/{name}")).unwrap_or_default();
@@ -19,14 +19,18 @@ fn decoders(of: u32) -> Vec<(u32, String)> {
         let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
         line.and_then(|line| line.trim().parse::<u32>().ok()).unwrap_or_default()
     };
-    let all =
-        descendants(of).into_iter().filter(|id| text(*id, "cmdline").contains("decode-child"));
-    all.map(|id| {
-        let environment = text(parent(id), "environ");
-        let folder = environment.split('\0').find_map(|entry| entry.strip_prefix("TMPDIR="));
-        (id, folder.unwrap_or_default().to_owned())
-    })
-    .collect()
+    let decodes = |id: &u32| {
+        text(*id, "cmdline").contains("decode-child") && text(*id, "status").contains("Seccomp:\t2")
+    };
+    descendants(of)
+        .into_iter()
+        .filter(decodes)
+        .map(|id| {
+            let environment = text(parent(id), "environ");
+            let folder = environment.split('\0').find_map(|entry| entry.strip_prefix("TMPDIR="));
+            (id, folder.unwrap_or_default().to_owned())
+        })
+        .collect()
 }
 
 #[test]

@@ -25,7 +25,7 @@ const RANKS: [(&str, u32); 13] = [
 ];
 
 /// Libraries that one crate alone may name, by the beginning of their names.
-const ALONE: [(&str, &str); 13] = [
+const ALONE: [(&str, &str); 15] = [
     ("ffmpeg", "media"),
     ("aws-", "store"),
     ("reqwest", "store"),
@@ -39,6 +39,8 @@ const ALONE: [(&str, &str); 13] = [
     ("gst-", "remix"),
     ("axum", "api"),
     ("clap", "cli"),
+    ("opentelemetry", "cli"),
+    ("tracing-opentelemetry", "cli"),
 ];
 
 /// Longest source file, lines.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use reprise_queue::{Lane, NewJob, Queue, State};
+use reprise_queue::{Lane, NewJob, Queue as JobQueue, State};
 use reprise_servers::NatsServer;
 use reprise_worker::fleet::{self, FleetOptions, REMIX};
 use serde_json::json;
 
 use crate::Result;
+use crate::costs::Queue;
 use crate::machine::Machine;
 use crate::measure::{Usage, measure};
 use crate::recording::Recording;
@@ -75,7 +76,7 @@ pub fn measured(root: &Path, reprise: &Path, wanted: &Wanted) -> Result<String> 
     );
     for engine in engines()? {
         eprintln!("queue: {}", engine.name);
-        page += &through(&engine, wanted.jobs)?;
+        page += &queue_row(&engine, &through(&engine, wanted.jobs, JOB)?);
     }
     let _ = writeln!(
         page,
@@ -159,8 +160,18 @@ fn job(lane: Lane, kind: &str, key: String) -> NewJob {
     NewJob { tenant: "bench".to_owned(), lane, kind: kind.to_owned(), key, body }
 }
 
-/// Puts jobs in and does them, all of them waiting only.
-fn through(engine: &Engine, jobs: usize) -> Result<String> {
+/// What each engine takes and how much goes through it: the file's, then JetStream's.
+///
+/// # Errors
+/// Where one loses a job.
+pub fn throughputs(jobs: usize) -> Result<[Queue; 2]> {
+    let [file, server] = engines()?;
+    let through = |engine| through(engine, jobs, Duration::ZERO);
+    Ok([through(&file)?, through(&server)?])
+}
+
+/// Puts jobs in and does them; each only waits for as long as it takes.
+fn through(engine: &Engine, jobs: usize, takes: Duration) -> Result<Queue> {
     let queue = reprise_queue::open(&engine.url)?;
     let cpu_before = engine.cpu_s();
     let begun = Instant::now();
@@ -193,7 +204,7 @@ fn through(engine: &Engine, jobs: usize) -> Result<String> {
                 while done.load(Ordering::Relaxed) < jobs {
                     match queue.lease(&worker, &Lane::ALL, Duration::from_secs(60)) {
                         Ok(Some(leased)) => {
-                            std::thread::sleep(JOB);
+                            std::thread::sleep(takes);
                             if queue.finish(&leased.token, json!({})).unwrap_or(false) {
                                 done.fetch_add(1, Ordering::Relaxed);
                             }
@@ -214,16 +225,26 @@ fn through(engine: &Engine, jobs: usize) -> Result<String> {
     if counts.done != jobs as u64 || counts.open() != 0 {
         return Err(format!("{}: {counts:?} of {jobs} jobs", engine.name).into());
     }
-    let share = cpu / (jobs as f64 * JOB.as_secs_f64());
-    Ok(format!(
+    let round = |figure: f64| (figure * 100.0).round() / 100.0;
+    Ok(Queue {
+        cpu_ms_per_job: round(cpu / jobs as f64 * 1e3),
+        put_per_s: round(jobs as f64 / put_s),
+        done_per_s: round(jobs as f64 / done_s),
+    })
+}
+
+/// As a row of the page.
+fn queue_row(engine: &Engine, queue: &Queue) -> String {
+    let share = queue.cpu_ms_per_job / 1e3 / JOB.as_secs_f64();
+    format!(
         "| {} | {:.0} | {:.0} | {:.2} ms | {:.1} % | {} |\n",
         engine.name,
-        jobs as f64 / put_s,
-        jobs as f64 / done_s,
-        cpu / jobs as f64 * 1e3,
+        queue.put_per_s,
+        queue.done_per_s,
+        queue.cpu_ms_per_job,
         share * 100.0,
         verdict(share < QUEUE_SHARE_MOST)
-    ))
+    )
 }
 
 /// A worker of the fleet whose jobs take [`JOB`] and do nothing.
@@ -278,7 +299,7 @@ fn lanes(engine: &Engine) -> Result<String> {
 }
 
 /// How long each remix waited until somebody had it.
-fn waits(queue: &Arc<dyn Queue>) -> Result<Vec<Duration>> {
+fn waits(queue: &Arc<dyn JobQueue>) -> Result<Vec<Duration>> {
     let mut waits = Vec::new();
     for number in 0..REMIXES {
         let put = queue.enqueue(&job(Lane::Remix, REMIX, format!("remix {number}")))?;
@@ -295,7 +316,7 @@ fn waits(queue: &Arc<dyn Queue>) -> Result<Vec<Duration>> {
 }
 
 /// The share of batch jobs in what is done while remixes wait all the time.
-fn batch_share(queue: &Arc<dyn Queue>) -> Result<f64> {
+fn batch_share(queue: &Arc<dyn JobQueue>) -> Result<f64> {
     for number in 0..REMIXES {
         queue.enqueue(&job(Lane::Remix, REMIX, format!("more {number}")))?;
     }

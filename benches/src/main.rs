@@ -1,6 +1,8 @@
 //! The bench: Reprise and the script that a user would write do the same job, taking turns in one run.
 
+mod capacity;
 mod compare;
+mod costs;
 mod eval;
 mod eval_checks;
 mod fleet;
@@ -30,6 +32,8 @@ usage: reprise-benches [OPTIONS]
        reprise-benches log [OPTIONS]   a log of five million events; writes benches/LOG.md
        reprise-benches eval [OPTIONS]   (see eval --help)
        reprise-benches fleet [JOBS]   workers and queues, 100,000 jobs each; writes benches/FLEET.md
+       reprise-benches costs   what a LIVE, a window and a job cost; writes benches/costs.toml
+       reprise-benches capacity   what so many LIVEs a day take; writes docs/capacity.md
        reprise-benches eval-checks LIVES   the checks on LIVEs with known faults, and their cost
 
 Build the command first: cargo build --release -p reprise-cli
@@ -62,6 +66,11 @@ fn main() -> ExitCode {
     if words.first().is_some_and(|word| word == "fleet") && words.len() <= 2 {
         return ended(bench_fleet(words.get(1).map(String::as_str)));
     }
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["costs"] => return ended(bench_costs()),
+        ["capacity"] => return ended(write_capacity()),
+        _ => {}
+    }
     let long_log = words.first().is_some_and(|word| word == "log");
     match Options::parse(words.into_iter().skip(usize::from(long_log))) {
         Ok(None) => {
@@ -82,6 +91,23 @@ fn bench_fleet(jobs: Option<&str>) -> Result<()> {
     let jobs = jobs.unwrap_or("100000").parse()?;
     let page = fleet::measured(&root, &reprise, &fleet::Wanted { pairs: 3, jobs })?;
     std::fs::write(root.join("benches/FLEET.md"), page)?;
+    Ok(())
+}
+
+fn bench_costs() -> Result<()> {
+    let (root, reprise, work) = places(&Options::default())?;
+    let costs = costs::measured(&root, &reprise, &work)?;
+    let text = toml::to_string(&costs)?;
+    let head =
+        "# Made by `reprise-benches costs`; do not edit. docs/capacity.md is computed from it.\n\n";
+    std::fs::write(root.join("benches/costs.toml"), format!("{head}{text}"))?;
+    write_capacity()
+}
+
+fn write_capacity() -> Result<()> {
+    let (root, _, _) = places(&Options::default())?;
+    let costs = std::fs::read_to_string(root.join("benches/costs.toml"))?;
+    std::fs::write(root.join("docs/capacity.md"), capacity::page(&costs)?)?;
     Ok(())
 }
 

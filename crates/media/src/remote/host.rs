@@ -23,6 +23,8 @@ use crate::sandbox::Layers;
 
 /// A child that has not shut itself in by then never will.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// Nor one that takes no CPU time for so long.
+const START_SILENT: Duration = Duration::from_secs(20);
 /// A child that closed its socket is given so long to end.
 const END_LIMIT: Duration = Duration::from_secs(5);
 /// How often a silent child is looked at.
@@ -107,7 +109,7 @@ impl Child {
             std::thread::spawn(move || listen(stderr, &kept));
         }
         let mut child = Self { process, socket, layers: Layers::default(), last_words };
-        let patience = Patience { whole: START_LIMIT, silent: START_LIMIT };
+        let patience = Patience { whole: START_LIMIT, silent: START_SILENT };
         let mut deadline = Deadline::new(patience, child.process.id());
         let first =
             wire::receive::<FromChild>(&mut Timed { child: &child, deadline: &mut deadline });
