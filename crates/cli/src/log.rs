@@ -16,7 +16,7 @@ use crate::traces::{self, Traces};
 /// What is logged where `REPRISE_LOG` says nothing: libraries tell their troubles in the errors that
 /// they return, so that nobody reads them twice.
 const LOGGED: &str = "info,aws_config=off,aws_smithy_runtime=off,aws_smithy_runtime_api=off,\
-    aws_sdk_s3=off,aws_sdk_sts=off,aws_runtime=off,hyper=off,hyper_util=off,opentelemetry=warn,\
+    aws_sdk_s3=off,aws_sdk_sts=off,aws_runtime=off,hyper=off,hyper_util=off,async_nats=warn,opentelemetry=warn,\
     opentelemetry_sdk=warn,opentelemetry_otlp=warn";
 
 /// Whether lines for people are JSON too.

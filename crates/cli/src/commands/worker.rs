@@ -74,7 +74,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         Some(path) => Hooks::read(path, &|name| std::env::var(name).ok())?,
         None => Hooks::default(),
     };
-    let queue = reprise_queue::open(&args.queue)?;
+    let queue = open(&args.queue)?;
     let name = args.name.clone().unwrap_or_else(own_name);
     // What a child logs is passed on, and JSON says of which level it is.
     let mut arguments = ["--log-format", "json", live_child::NAME].map(str::to_owned).to_vec();
@@ -132,6 +132,22 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         done.done, done.failed, done.dropped
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// How long a queue that cannot say anything now, as a cluster without a leader, is asked at the start.
+const OPEN: Duration = Duration::from_secs(60);
+
+fn open(url: &str) -> Result<Arc<dyn reprise_queue::Queue>> {
+    let until = std::time::Instant::now() + OPEN;
+    loop {
+        match reprise_queue::open(url) {
+            Err(error) if error.kind == Kind::TryAgain && std::time::Instant::now() < until => {
+                tracing::warn!("{error}; asking again");
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Takes the address, so that it is known before the first job is.

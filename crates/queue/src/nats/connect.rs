@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Stream};
 use async_nats::jetstream::{Context, new as jetstream};
 use async_nats::{Client, ConnectOptions};
@@ -220,10 +222,24 @@ async fn lane(context: &Context, address: &Address, lane: Lane) -> Result<(Strea
     Ok((stream, consumer))
 }
 
+/// Whether a cluster cannot say now, as while it chooses a leader.
+fn is_leaderless(error: &CreateStreamError) -> bool {
+    match error.kind() {
+        CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response => true,
+        CreateStreamErrorKind::JetStream(told) => {
+            told.error_code() == ErrorCode::CLUSTER_NOT_AVAILABLE
+        }
+        _ => false,
+    }
+}
+
 /// Makes a stream where it is missing; one that is there must be as replicated as is asked for.
 async fn stream(context: &Context, config: Config) -> Result<Stream> {
     let (name, replicas) = (config.name.clone(), config.num_replicas);
     let stream = context.get_or_create_stream(config).await.map_err(|error| {
+        if is_leaderless(&error) {
+            return no_answer(error);
+        }
         let message = format!("has no stream `{name}` and makes none: is JetStream on?");
         Error::new(Kind::Unavailable, message).caused_by(error)
     })?;
