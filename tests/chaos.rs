@@ -312,7 +312,7 @@ fn a_worker_that_stood_still_past_its_lease_commits_nothing() {
             let all = descendants(stale.id());
             signal("STOP", &all);
             // Stopped in the middle of a write it keeps a file's lock, and nobody gets past it.
-            while queue.sweep(Duration::from_secs(86_400)).is_err() {
+            while queue.sweep(Duration::from_secs(86_400), None).is_err() {
                 signal("CONT", &all);
                 std::thread::sleep(Duration::from_millis(50));
                 signal("STOP", &all);

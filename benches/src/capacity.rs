@@ -55,6 +55,9 @@ const PREFIX_WRITES: f64 = 3500.0;
 const PREFIX_READS: f64 = 5500.0;
 
 const DAY_S: f64 = 86_400.0;
+/// Longest that counting what waits may take, seconds: a worker spends a two-hundredth of its time on it, so it is told
+/// every few minutes then.
+const COUNT_S: f64 = 2.0;
 
 /// One LIVE.
 struct Live {
@@ -217,13 +220,17 @@ pub fn page(costs: &str) -> Result<String> {
 fn limits(costs: &Costs, one: &Live) -> String {
     let a_day = |per_s: f64, a_live: f64| per_s * DAY_S / ASSUMED.peak / a_live;
     let queue = |queue: &crate::costs::Queue| {
-        a_day(queue.done_per_s.min(queue.put_per_s), one.jobs) * ASSUMED.busy
+        let through = a_day(queue.done_per_s.min(queue.put_per_s), one.jobs) * ASSUMED.busy;
+        // Records of LIVEs are kept for 30 days, those of windows for one.
+        let kept = 30.0 + ASSUMED.windows;
+        through.min(queue.counted_per_s * COUNT_S / kept)
     };
     format!(
         "\nEverything is a matter of more workers but for two things:\n\n\
-         - **The queue.** A file holds {} LIVEs a day, and all workers must see it; one JetStream server of the kind measured {}, \
-         three of them replicate what one holds. Above that, sellers are divided over several queues: nothing but the URL \
-         that a worker is started with says which.\n\
+         - **The queue.** What bounds it is not what goes through but what is kept: a LIVE's record for 30 days and those of its \
+         windows for one, all of which are read to count what waits ({COUNT_S:.0} s at most are taken for granted). By that a file holds \
+         {} LIVEs a day, and all workers must see it; JetStream {}, on one server or on three that replicate. Above that, \
+         sellers are divided over several queues: nothing but the URL that a worker is started with says which.\n\
          - **The object store.** Amazon's S3 promises {PREFIX_WRITES:.0} writes and {PREFIX_READS:.0} reads a second for each prefix, which is \
          {} LIVEs a day of one seller; keys begin with the seller, so sellers do not share one.\n",
         count(queue(&costs.sqlite)),

@@ -80,6 +80,8 @@ pub struct Queue {
     pub cpu_ms_per_job: f64,
     pub put_per_s: f64,
     pub done_per_s: f64,
+    /// Records that are read in a second to count what waits.
+    pub counted_per_s: f64,
 }
 
 /// Jobs that go through each engine.

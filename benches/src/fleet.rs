@@ -221,7 +221,9 @@ fn through(engine: &Engine, jobs: usize, takes: Duration) -> Result<Queue> {
     });
     let done_s = begun.elapsed().as_secs_f64();
     let cpu = engine.cpu_s() - cpu_before;
+    let begun = Instant::now();
     let counts = queue.counts()?;
+    let counted_s = begun.elapsed().as_secs_f64();
     if counts.done != jobs as u64 || counts.open() != 0 {
         return Err(format!("{}: {counts:?} of {jobs} jobs", engine.name).into());
     }
@@ -230,6 +232,7 @@ fn through(engine: &Engine, jobs: usize, takes: Duration) -> Result<Queue> {
         cpu_ms_per_job: round(cpu / jobs as f64 * 1e3),
         put_per_s: round(jobs as f64 / put_s),
         done_per_s: round(jobs as f64 / done_s),
+        counted_per_s: (jobs as f64 / counted_s).round(),
     })
 }
 

@@ -116,12 +116,13 @@ pub trait Queue: Send + Sync {
     /// See [`Queue`].
     fn counts(&self) -> Result<Counts>;
 
-    /// Removes jobs that are done or cancelled and did not change for `older_than`, and mends what
-    /// dead processes left; says how many were removed. Their keys are free again.
+    /// Removes jobs that are done or cancelled and did not change for `older_than`, of `kind` alone where
+    /// one is given, and mends what dead processes left; says how many were removed. Their keys are free
+    /// again.
     ///
     /// # Errors
     /// See [`Queue`].
-    fn sweep(&self, older_than: Duration) -> Result<u64>;
+    fn sweep(&self, older_than: Duration, kind: Option<&str>) -> Result<u64>;
 
     /// Tells whoever listens that something happened. When it returns, the event outlives a power
     /// failure; `false` where the tenant's event of that kind and id was there already, and then nothing has

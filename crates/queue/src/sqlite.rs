@@ -328,12 +328,14 @@ impl Queue for Sqlite {
         Ok(counts)
     }
 
-    fn sweep(&self, older_than: Duration) -> Result<u64> {
+    fn sweep(&self, older_than: Duration, kind: Option<&str>) -> Result<u64> {
         let age = i64::try_from(older_than.as_micros()).unwrap_or(i64::MAX);
         let before = now().micros().saturating_sub(age);
         self.transaction(|transaction| {
-            let sql = "DELETE FROM jobs WHERE state IN ('done', 'cancelled') AND changed_at <= ?";
-            let count = transaction.execute(sql, [before]).map_err(|error| self.failed(error))?;
+            let sql = "DELETE FROM jobs WHERE state IN ('done', 'cancelled') AND changed_at <= ?1 \
+                       AND (?2 IS NULL OR json_extract(record, '$.kind') = ?2)";
+            let cells = params![before, kind];
+            let count = transaction.execute(sql, cells).map_err(|error| self.failed(error))?;
             self.sweep_events(transaction)?;
             Ok(count as u64)
         })

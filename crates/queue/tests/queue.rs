@@ -390,9 +390,10 @@ fn what_is_done_is_swept(place: &Place) {
     let leased = take(&*queue, "w", LONG);
     assert!(queue.finish(&leased.token, json!(1)).unwrap());
     put("waits");
-    assert_eq!(queue.sweep(LONG).unwrap(), 0);
-    assert_eq!(queue.sweep(Duration::ZERO).unwrap(), 1);
-    assert_eq!(queue.sweep(Duration::ZERO).unwrap(), 0);
+    assert_eq!(queue.sweep(LONG, None).unwrap(), 0);
+    assert_eq!(queue.sweep(Duration::ZERO, Some("other.kind")).unwrap(), 0);
+    assert_eq!(queue.sweep(Duration::ZERO, Some(&leased.job.kind)).unwrap(), 1);
+    assert_eq!(queue.sweep(Duration::ZERO, None).unwrap(), 0);
     assert!(queue.job(&leased.job.id).unwrap().is_none());
     assert!(put("done").is_new && !put("waits").is_new);
     assert!(queue.job(&leased.job.id).unwrap().is_some());

@@ -1,6 +1,5 @@
 //! Whose turn a window is, where several workers make the clips of one LIVE.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,13 +70,20 @@ pub async fn each<R: Send + 'static>(
     make: impl Fn(&Moment) -> Result<R> + Send + Sync + 'static,
     wait: impl Fn(String),
 ) -> Vec<Result<R, Unmade>> {
+    let mut results: Vec<Option<Result<R, Unmade>>> = moments.iter().map(|_| None).collect();
+    let mut open: Vec<(usize, Moment)> = moments.into_iter().enumerate().collect();
+    // The longest first (Graham, "Bounds on multiprocessing timing anomalies", 1969): what is begun last
+    // is short, so that nobody waits for one long window at the end.
+    open.sort_by_key(|(_, moment)| std::cmp::Reverse(moment.span.duration()));
+    let (indexes, moments): (Vec<usize>, Vec<Moment>) = open.iter().cloned().unzip();
     let Some(share) = offered(share, &moments).await else {
         let made = jobs::each(moments, limit, move |moment| make(&moment)).await;
-        return made.into_iter().map(|made| made.map_err(Unmade::from)).collect();
+        for (index, made) in indexes.into_iter().zip(made) {
+            results[index] = Some(made.map_err(Unmade::from));
+        }
+        return results.into_iter().flatten().collect();
     };
     let make = Arc::new(make);
-    let mut results: Vec<Option<Result<R, Unmade>>> = moments.iter().map(|_| None).collect();
-    let mut open: VecDeque<(usize, Moment)> = moments.into_iter().enumerate().collect();
     while !open.is_empty() {
         let (indexes, asked): (Vec<usize>, Vec<Moment>) = open.iter().cloned().unzip();
         let (share, make) = (Arc::clone(&share), Arc::clone(&make));

@@ -50,6 +50,7 @@ const OVERDUE: Duration = Duration::from_secs(60);
 /// What a listing needs stands in headers, so that it need not carry the records.
 const STATE: &str = "Reprise-State";
 const LANE: &str = "Reprise-Lane";
+const KIND: &str = "Reprise-Kind";
 const ENQUEUED: &str = "Reprise-Enqueued-Micros";
 const CHANGED: &str = "Reprise-Changed-Micros";
 
@@ -77,6 +78,8 @@ struct Engine {
 struct Line {
     subject: String,
     sequence: u64,
+    /// Not told by records of older versions.
+    kind: Option<String>,
     lane: Lane,
     state: State,
     enqueued_at: WallTime,
@@ -127,6 +130,7 @@ impl Engine {
             .payload(payload.into())
             .header(STATE, job.state.as_str())
             .header(LANE, job.lane.as_str())
+            .header(KIND, job.kind.as_str())
             .header(ENQUEUED, job.enqueued_at.micros().to_string().as_str())
             .header(CHANGED, job.changed_at.micros().to_string().as_str())
             .expected_last_subject_sequence(sequence);
@@ -452,14 +456,15 @@ impl Queue for Nats {
         Ok(counts)
     }
 
-    fn sweep(&self, older_than: Duration) -> Result<u64> {
+    fn sweep(&self, older_than: Duration, kind: Option<&str>) -> Result<u64> {
         let age = i64::try_from(older_than.as_micros()).unwrap_or(i64::MAX);
         let before = now().micros().saturating_sub(age);
         self.run(async {
             let (mut old, mut open) = (Vec::new(), [0, 0]);
             for (line, _) in self.engine.scan(None, None).await? {
                 let swept = matches!(line.state, State::Done | State::Cancelled);
-                if swept && line.changed_at.micros() <= before {
+                let is_meant = kind.is_none_or(|kind| line.kind.as_deref() == Some(kind));
+                if swept && is_meant && line.changed_at.micros() <= before {
                     old.push((line.subject, line.sequence));
                 } else if !line.state.is_final() {
                     open[line.lane as usize] += 1;
@@ -514,6 +519,7 @@ fn line(subject: &str, sequence: u64, headers: &HeaderMap) -> Option<Line> {
     Some(Line {
         subject: subject.to_owned(),
         sequence,
+        kind: text(KIND).map(str::to_owned),
         lane: Lane::ALL.into_iter().find(|lane| text(LANE) == Some(lane.as_str()))?,
         state: State::ALL.into_iter().find(|state| text(STATE) == Some(state.as_str()))?,
         enqueued_at: time(ENQUEUED)?,

@@ -113,7 +113,7 @@ mod tests {
                 .connection()
                 .execute("UPDATE events SET at = at - ? WHERE id = ?", params![week, id])
                 .unwrap();
-            queue.sweep(Duration::ZERO).unwrap();
+            queue.sweep(Duration::ZERO, None).unwrap();
         }
         assert!(queue.announced(0, 10).unwrap().is_empty());
         assert!(queue.announce(&event("old")).unwrap());

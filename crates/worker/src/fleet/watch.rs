@@ -26,6 +26,8 @@ const SEEN_MAX: Duration = Duration::from_secs(120);
 const ANSWER_MAX: Duration = Duration::from_secs(40);
 /// How often the queue is asked how it stands, at most: on JetStream that reads all records.
 const COUNTS_EVERY: Duration = Duration::from_secs(15);
+/// Of a worker's time it may take one part in so many.
+const COUNTS_SHARE: u32 = 200;
 /// How often what histograms took in is put together, so that it does not pile up where nobody asks.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Connections at once; for one more the oldest is ended, so that nobody who only holds on keeps others
@@ -120,11 +122,13 @@ pub(super) fn serve(
             let mut next = Instant::now();
             while working.load(Ordering::Relaxed) > 0 {
                 if Instant::now() >= next {
+                    let begun = Instant::now();
                     if let Ok(counts) = queue.counts() {
                         health.answered();
                         metrics::queue(&counts);
                     }
-                    next = Instant::now() + COUNTS_EVERY;
+                    // Where many records are kept it is asked less often.
+                    next = Instant::now() + COUNTS_EVERY.max(begun.elapsed() * COUNTS_SHARE);
                 }
                 std::thread::sleep(Duration::from_millis(100));
             }
