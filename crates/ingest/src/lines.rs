@@ -265,7 +265,7 @@ mod tests {
                 if compressed {
                     bytes = zstd::encode_all(bytes.as_slice(), 1).unwrap();
                 }
-                let mut blocks = Blocks::open(&folder.file("lines", &bytes)).unwrap();
+                let mut blocks = Blocks::open(folder.file("lines", &bytes)).unwrap();
                 let (mut expected, mut several) = (1, 0);
                 while let Some(block) = blocks.next().unwrap() {
                     several += 1;
