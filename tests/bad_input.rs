@@ -265,7 +265,7 @@ fn a_log_of_rubbish_is_refused_with_its_places() {
 #[test]
 fn a_log_that_is_a_folder_is_named() {
     let session = Session::new().saying("\"events.jsonl\"", "\"products\"");
-    refused(&session, BAD_INPUT, &["products", "is a folder"]);
+    refused(&session, MISSING, &["products", "is a folder"]);
 }
 
 #[test]

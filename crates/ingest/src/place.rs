@@ -83,10 +83,10 @@ impl Location {
             }),
             Self::Remote(url) => {
                 let (path, query) = split(url);
-                let end = path.rfind('/').map_or(path.len(), |at| at + 1);
-                // The slashes of the scheme are no folder's.
-                let end = end.max(path.find("://").map_or(0, |at| at + 3));
-                Self::Remote(format!("{}{}", &path[..end], if is_s3(url) { query } else { "" }))
+                let (scheme, rest) = path.split_at(path.find("://").map_or(0, |at| at + 3));
+                let folder = rest.rfind('/').map_or(rest, |at| &rest[..at]);
+                let query = if is_s3(url) { query } else { "" };
+                Self::Remote(format!("{scheme}{folder}/{query}"))
             }
         }
     }
@@ -238,6 +238,7 @@ mod tests {
         assert_eq!(beside(web, "a/live.flv"), "https://me:pw@h/x/a/live.flv");
         assert_eq!(beside(web, "/live.flv"), "https://me:pw@h/live.flv");
         assert_eq!(beside("https://h", "live.flv"), "https://h/live.flv");
+        assert_eq!(beside("s3://lives/s.toml?region=x", "a"), "s3://lives/a?region=x");
         assert_eq!(remote(far_log).file_name(), "a b?c.jsonl");
         assert_eq!(remote(web).file_name(), "session.toml");
     }
