@@ -149,7 +149,7 @@ fn a_worker_that_drains_is_alive_and_not_ready() {
     ground.enqueue(&session, "out");
     let worker = ground.worker(&["--slots", "1"]);
     wait_until("it works", || ground.metric("reprise_slots_busy", &[]) == 1.0);
-    assert_eq!(ground.status("/readyz"), Some(200));
+    wait_until("it is ready", || ground.status("/readyz") == Some(200));
     worker.terminate();
     wait_until("it is told to stop", || ground.status("/readyz") == Some(503));
     let (_, why) = ground.ask("GET /readyz").unwrap();
