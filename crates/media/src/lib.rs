@@ -3,6 +3,7 @@
 //! libav is handed bytes through [`reprise_model::ByteSource`], never a name; containers and
 //! codecs are whitelisted ([`CONTAINERS`]). No type of libav's appears in a public signature.
 
+mod coded;
 mod encode;
 mod excerpt;
 mod faststart;
@@ -29,6 +30,7 @@ mod verify;
 pub mod view;
 mod window;
 
+pub use coded::{CodedPicture, CodedPictures, Sound, put_together, take_apart};
 pub use encode::{ClipRequest, EncodeSettings, EncodedClip, encode_clip};
 pub use file::FileSource;
 pub use media::{AudioInfo, Media, MediaInfo, UnusedStream, VideoInfo};
@@ -36,7 +38,7 @@ pub use orientation::Orientation;
 pub use probe::{probe, scan};
 pub use remembered::Remembered;
 pub use smart::cut_clip;
-pub use still::{Still, still};
+pub use still::{Still, still, to_still};
 pub use window::{WindowOptions, WindowStats, look, sound_format};
 
 /// The containers that are read.

@@ -157,6 +157,19 @@ impl SoundTrack {
     }
 }
 
+/// Encodes the whole sound of a clip, one list of samples a channel.
+pub(crate) fn encoded_sound(
+    sample_rate: u32,
+    channels: &[Vec<f32>],
+    settings: &EncodeSettings,
+) -> Result<(Track, Vec<Packet>)> {
+    let mut track = SoundTrack::new(sample_rate, channels.len(), settings)?;
+    track.total = channels.first().map_or(0, Vec::len) as i64;
+    track.push(0, channels)?;
+    track.finish(track.total)?;
+    Ok((Track::encoded(&track.encoder)?, track.packets))
+}
+
 /// Takes what an encoder has; packets without a duration get `duration` ticks.
 pub(crate) fn collect(
     encoder: &mut Encoder,
@@ -173,7 +186,7 @@ pub(crate) fn collect(
 }
 
 /// Writes `samples` at index `at` (which may be negative), with silence before where nothing is.
-fn place(plane: &mut Vec<f32>, at: i64, samples: &[f32]) {
+pub(crate) fn place(plane: &mut Vec<f32>, at: i64, samples: &[f32]) {
     let skip = usize::try_from(-at).unwrap_or(0).min(samples.len());
     let at = usize::try_from(at).unwrap_or(0);
     let end = at + samples.len() - skip;

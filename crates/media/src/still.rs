@@ -47,7 +47,7 @@ pub fn still(source: Arc<dyn ByteSource>, media: &Media, at: MediaTime) -> Resul
 }
 
 /// To RGB, BT.709 from 720 rows or columns up, else BT.601 (the convention of untagged video).
-pub(crate) fn to_still(picture: &PictureView<'_>) -> Still {
+pub fn to_still(picture: &PictureView<'_>) -> Still {
     let (width, height) = (picture.width, picture.height);
     let high = width.max(height) >= 1280 || width.min(height) >= 720;
     let (kr, kb) = if high { (0.2126f32, 0.0722) } else { (0.299, 0.114) };

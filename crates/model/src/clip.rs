@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::moment::{Attributed, LikelyCause, Reason};
+use crate::money::Money;
 use crate::rule::RuleId;
 use crate::session::Visibility;
 use crate::span::Span;
@@ -129,6 +130,16 @@ pub struct ClipProduct {
     pub title: String,
     /// How it came to be linked: `pinned`, `ordered`, `seen`.
     pub linked_by: String,
+    /// Its brand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
+    /// What the session lists as its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Money>,
+    /// What most buyers paid for one while the moment lasted and in the ten minutes after, where
+    /// that is less than its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_price: Option<Money>,
 }
 
 /// A word of the transcript.

@@ -84,6 +84,23 @@ impl Money {
         Self { value: Decimal::ZERO, currency }
     }
 
+    /// Its even part for each of `units`, to four decimals; `None` for none.
+    pub fn each(self, units: u64) -> Option<Self> {
+        let value = self.value.checked_div(Decimal::from(units))?.round_dp(4).normalize();
+        Some(Self { value, ..self })
+    }
+
+    /// How much less this is than `other`, in whole percent, rounded down; `None` where it is not
+    /// less, or of another currency.
+    pub fn percent_below(self, other: Self) -> Option<u32> {
+        use rust_decimal::prelude::ToPrimitive;
+        if self.currency != other.currency || self.value >= other.value || self.value.is_sign_negative() {
+            return None;
+        }
+        let share = (other.value - self.value).checked_div(other.value)?;
+        share.checked_mul(Decimal::ONE_HUNDRED)?.floor().to_u32().filter(|&percent| percent > 0)
+    }
+
     /// The amount as a float, for statistics only, never to add up or to print.
     pub fn approximate(self) -> f64 {
         use rust_decimal::prelude::ToPrimitive;
@@ -164,6 +181,16 @@ mod tests {
         assert_eq!(serde_json::to_string(&money).unwrap(), r#"{"value":"20.80","currency":"USD"}"#);
         let number: Money = serde_json::from_str(r#"{"value":0.1,"currency":"IDR"}"#).unwrap();
         assert_eq!(number.value.to_string(), "0.1");
+    }
+
+    #[test]
+    fn discounts_are_rounded_down() {
+        let money = |text: &str| Money::new(text.parse().unwrap(), Currency::parse("USD").unwrap());
+        assert_eq!(money("14.99").percent_below(money("20")), Some(25));
+        assert_eq!(money("20").percent_below(money("20.00")), None);
+        assert_eq!(money("19.99").percent_below(money("20")), None);
+        assert_eq!(money("30").each(4), Some(money("7.5")));
+        assert_eq!(money("30").each(0), None);
     }
 
     #[test]

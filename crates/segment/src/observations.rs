@@ -282,6 +282,22 @@ impl Observations {
         ids.into_iter().map(|id| self.products.text(id))
     }
 
+    /// What most buyers of a product paid for one between two times; `None` with fewer than three
+    /// orders of one price.
+    pub fn usual_price(&self, product: &str, from: WallTime, until: WallTime) -> Option<Money> {
+        let mut prices: HashMap<Money, usize> = HashMap::new();
+        for row in self.orders.iter().filter(|row| row.at >= from && row.at < until) {
+            if row.product.is_some_and(|id| self.products.text(id) == product)
+                && let Some(price) = row.amount.each(row.units as u64)
+            {
+                *prices.entry(price).or_default() += 1;
+            }
+        }
+        // Of prices that as many paid, the higher one: a promise must not be too good.
+        let often = prices.into_iter().filter(|(_, count)| *count >= 3);
+        often.max_by_key(|(price, count)| (*count, price.value)).map(|(price, _)| price)
+    }
+
     /// Puts a log whose clock is off by a time zone on the recording's clock.
     ///
     /// Where most events lie outside the recording, which begins at `zero` and lasts `duration`, and

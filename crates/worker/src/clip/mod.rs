@@ -16,7 +16,7 @@ use reprise_model::clip::{Clip, ClipProduct};
 use reprise_model::event::EventKind;
 use reprise_model::moment::Moment;
 use reprise_model::session::Product;
-use reprise_model::{Grade, MediaDuration, Outcome, Result, RuleId, Tier};
+use reprise_model::{Grade, MediaDuration, Money, Outcome, Result, RuleId, Span, Tier};
 use reprise_publish::{ClipFiles, ClipFolder, SessionFolder};
 use reprise_transcode::{Avoid, CutClip, TrimRefusal, Wanted, WindowOutcome, WindowRequest};
 use serde::{Deserialize, Serialize};
@@ -257,9 +257,23 @@ impl ClipContext<'_> {
                     (None, true) => "pinned".to_owned(),
                     (None, false) => "ordered".to_owned(),
                 },
+                brand: product.brand.clone(),
+                price: product.price,
+                live_price: self.live_price(product, clip.span),
             })
             .collect();
         clip.post = suggest(&linked, &self.session.loaded.manifest.brands, listed);
+    }
+
+    /// What most buyers paid for one in this stretch of the LIVE and soon after, if it is less than
+    /// the listed price.
+    fn live_price(&self, product: &Product, span: Span) -> Option<Money> {
+        let line = &self.recordings.timeline;
+        let until = line.wall_time(span.end).plus(MediaDuration::from_millis(600_000));
+        let orders = &self.session.log.observations;
+        let paid = orders.usual_price(&product.id, line.wall_time(span.start), until)?;
+        let listed = product.price?;
+        (paid.currency == listed.currency && paid.value < listed.value).then_some(paid)
     }
 
     /// The product that is shown instead of the one that the moment sold, where it is: the clip is
@@ -278,6 +292,9 @@ impl ClipContext<'_> {
             id: id.to_owned(),
             title: String::new(),
             linked_by: SEEN.to_owned(),
+            brand: None,
+            price: None,
+            live_price: None,
         };
         shown.map(link).into_iter().collect()
     }

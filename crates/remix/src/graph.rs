@@ -1,0 +1,304 @@
+//! The GStreamer graph: coded pictures in, decoded, painted on, coded again. It is handed bytes, never
+//! names.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Mutex;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::{AppSink, AppSrc};
+use gstreamer_video::{VideoFrameExt as _, VideoColorMatrix, VideoColorRange, VideoFrameRef, VideoInfo};
+use reprise_media::{CodedPicture, CodedPictures};
+use reprise_model::{Error, Kind, Result};
+
+use crate::drawing::{Coding, Planes};
+
+/// How pictures are coded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coder {
+    /// x264's own name of how much work it does, such as `veryfast`.
+    pub preset: String,
+    /// Constant rate factor of x264; 21 is above what a feed keeps.
+    pub crf: f64,
+    /// Threads of the encoder; the output depends on their number.
+    pub threads: u32,
+    /// Seconds between key pictures at most.
+    pub gop_s: f64,
+}
+
+/// What paints: the picture's planes and its number.
+pub type Paint = dyn FnMut(&mut Planes<'_>, usize, Coding) + Send;
+
+/// Seconds without a picture after which the graph counts as hung.
+const SILENT_S: u64 = 40;
+
+/// What is told on the way.
+pub struct Way<'a> {
+    /// Gets the share that is done, 0 to 1.
+    pub progress: &'a (dyn Fn(f64) + Sync),
+    /// Ends the work at once.
+    pub cancel: &'a AtomicBool,
+}
+
+/// Starts GStreamer and looks for the elements that are needed.
+///
+/// # Errors
+/// `Unavailable` with the Debian packages that are missing.
+pub fn prepare() -> Result<()> {
+    gst::init().map_err(|error| {
+        Error::new(Kind::Unavailable, "GStreamer cannot be started").caused_by(error)
+    })?;
+    let needed = [
+        ("appsrc", "gstreamer1.0-plugins-base"),
+        ("avdec_h264", "gstreamer1.0-libav"),
+        ("videoconvert", "gstreamer1.0-plugins-base"),
+        ("x264enc", "gstreamer1.0-plugins-ugly"),
+    ];
+    for (element, package) in needed {
+        if gst::ElementFactory::find(element).is_none() {
+            let message = format!("GStreamer has no `{element}`; install {package}");
+            return Err(Error::new(Kind::Unavailable, message));
+        }
+    }
+    Ok(())
+}
+
+/// Paints every picture of a clip and codes it anew.
+///
+/// # Errors
+/// `Unsupported` where the clip is not H.264; `Malformed` where it cannot be decoded; `Stalled` where
+/// nothing comes for 40 s; `TryAgain` where it was cancelled.
+pub fn render(
+    clip: &CodedPictures,
+    coder: &Coder,
+    paint: Box<Paint>,
+    way: &Way<'_>,
+) -> Result<CodedPictures> {
+    if clip.codec != "h264" {
+        let message = format!("the clip's pictures are {}; remixes are made of H.264", clip.codec);
+        return Err(Error::new(Kind::Unsupported, message));
+    }
+    let graph = Graph::new(clip, coder, paint)?;
+    graph.feed(clip)?;
+    let made = graph.collect(clip, way);
+    // Ends its threads, also where something failed.
+    let _ = graph.pipeline.set_state(gst::State::Null);
+    made
+}
+
+struct Graph {
+    pipeline: gst::Pipeline,
+    source: AppSrc,
+    sink: AppSink,
+    tick: gst::ClockTime,
+}
+
+impl Graph {
+    fn new(clip: &CodedPictures, coder: &Coder, paint: Box<Paint>) -> Result<Self> {
+        let (numerator, denominator) = clip.rate;
+        let rate = gst::Fraction::new(numerator, denominator);
+        let seconds = f64::from(denominator) / f64::from(numerator.max(1));
+        let tick = gst::ClockTime::from_nseconds((seconds * 1e9) as u64);
+        let caps = gst::Caps::builder("video/x-h264")
+            .field("stream-format", "avc")
+            .field("alignment", "au")
+            .field("codec_data", gst::Buffer::from_slice(clip.description.clone()))
+            .field("width", clip.width as i32)
+            .field("height", clip.height as i32)
+            .field("framerate", rate)
+            .build();
+        let source = AppSrc::builder().caps(&caps).format(gst::Format::Time).build();
+        source.set_max_bytes(0);
+        let gop = (coder.gop_s / seconds).round().max(1.0) as u32;
+        let pipeline = gst::Pipeline::new();
+        let raw = gst::Caps::builder("video/x-raw").field("format", "I420").build();
+        let coded = gst::Caps::builder("video/x-h264")
+            .field("stream-format", "avc")
+            .field("alignment", "au")
+            .field("profile", "high")
+            .build();
+        let sink = AppSink::builder().caps(&coded).sync(false).max_buffers(64).build();
+        let decoder = gst::ElementFactory::make("avdec_h264").property("max-threads", 1i32).build().map_err(lacking)?;
+        let convert = gst::ElementFactory::make("videoconvert").build().map_err(lacking)?;
+        let filter = gst::ElementFactory::make("capsfilter").property("caps", &raw).build().map_err(lacking)?;
+        let between = gst::ElementFactory::make("queue")
+            .property("max-size-buffers", 6u32)
+            .property("max-size-bytes", 0u32)
+            .property("max-size-time", 0u64)
+            .build()
+            .map_err(lacking)?;
+        let encoder = gst::ElementFactory::make("x264enc")
+            .property_from_str("pass", "qual")
+            .property_from_str("speed-preset", &coder.preset)
+            .property("threads", coder.threads)
+            .property("key-int-max", gop)
+            .property("option-string", format!("crf={}", coder.crf))
+            .build()
+            .map_err(lacking)?;
+        let elements = [source.upcast_ref(), &decoder, &convert, &filter, &between, &encoder, sink.upcast_ref()];
+        pipeline.add_many(elements).map_err(lacking)?;
+        gst::Element::link_many(elements).map_err(lacking)?;
+        let pad = between.static_pad("src").ok_or_else(|| broken("a queue without an end"))?;
+        paint_at(&pad, clip.rate, paint);
+        pipeline.set_state(gst::State::Playing).map_err(|error| {
+            Error::new(Kind::Unavailable, "GStreamer cannot start the graph").caused_by(error)
+        })?;
+        Ok(Self { pipeline, source, sink, tick })
+    }
+
+    /// Puts all coded pictures in: a clip is small.
+    fn feed(&self, clip: &CodedPictures) -> Result<()> {
+        let ordered = clip.pictures.iter().enumerate();
+        let delay = ordered.clone().map(|(at, p)| at as i64 - p.number as i64).max().unwrap_or(0);
+        let at = |number: i64| stamp(number + delay, clip.rate);
+        for (order, picture) in ordered {
+            let mut buffer = gst::Buffer::from_slice(picture.bytes.clone());
+            if let Some(buffer) = buffer.get_mut() {
+                buffer.set_pts(at(picture.number as i64));
+                buffer.set_dts(at(order as i64 - delay));
+                buffer.set_duration(self.tick);
+                if !picture.is_key {
+                    buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+                }
+            }
+            self.source.push_buffer(buffer).map_err(|_| broken("the graph takes no pictures"))?;
+        }
+        self.source.end_of_stream().map_err(|_| broken("the graph takes no end"))?;
+        Ok(())
+    }
+
+    fn collect(&self, clip: &CodedPictures, way: &Way<'_>) -> Result<CodedPictures> {
+        let bus = self.pipeline.bus().ok_or_else(|| broken("a graph without a bus"))?;
+        let ordered = clip.pictures.iter().enumerate();
+        let delay = ordered.map(|(at, p)| at as i64 - p.number as i64).max().unwrap_or(0);
+        let mut pictures: Vec<CodedPicture> = Vec::with_capacity(clip.pictures.len());
+        let mut description = Vec::new();
+        let mut heard = std::time::Instant::now();
+        loop {
+            if way.cancel.load(Ordering::Relaxed) {
+                return Err(Error::new(Kind::TryAgain, "the remix was cancelled"));
+            }
+            while let Some(message) = bus.pop() {
+                if let gst::MessageView::Error(error) = message.view() {
+                    let detail = error.error().to_string();
+                    let message = format!("the clip's pictures cannot be made anew: {detail}");
+                    return Err(Error::new(Kind::Malformed, message));
+                }
+            }
+            let Some(sample) = self.sink.try_pull_sample(gst::ClockTime::from_mseconds(100)) else {
+                if self.sink.is_eos() {
+                    break;
+                }
+                if heard.elapsed().as_secs() > SILENT_S {
+                    return Err(Error::new(Kind::Stalled, "the graph gives no pictures"));
+                }
+                continue;
+            };
+            heard = std::time::Instant::now();
+            if description.is_empty() {
+                description = described(&sample).ok_or_else(|| broken("no parameter sets"))?;
+            }
+            let buffer = sample.buffer().ok_or_else(|| broken("an empty sample"))?;
+            let shown = sample.segment().and_then(|segment| {
+                let segment = segment.downcast_ref::<gst::ClockTime>()?;
+                segment.to_running_time(buffer.pts()?)
+            });
+            let shown = shown.ok_or_else(|| broken("a picture without a time"))?;
+            let number = numbered(shown, clip.rate) - delay;
+            let number = u64::try_from(number).map_err(|_| broken("a picture before the first"))?;
+            let bytes = buffer.map_readable().map_err(|_| broken("a picture that cannot be read"))?;
+            let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            pictures.push(CodedPicture { bytes: bytes.as_slice().to_vec(), number, is_key });
+            (way.progress)(pictures.len() as f64 / clip.pictures.len().max(1) as f64);
+        }
+        if pictures.len() != clip.pictures.len() {
+            let message = format!(
+                "of {} pictures of the clip {} could be decoded",
+                clip.pictures.len(),
+                pictures.len()
+            );
+            return Err(Error::new(Kind::Malformed, message));
+        }
+        Ok(CodedPictures { description, pictures, ..shape(clip) })
+    }
+}
+
+/// A clip's shape without its pictures.
+fn shape(clip: &CodedPictures) -> CodedPictures {
+    CodedPictures {
+        codec: clip.codec.clone(),
+        description: Vec::new(),
+        rate: clip.rate,
+        width: clip.width,
+        height: clip.height,
+        pictures: Vec::new(),
+    }
+}
+
+/// Paints what passes a pad. Pictures are numbered by their times.
+fn paint_at(pad: &gst::Pad, rate: (i32, i32), paint: Box<Paint>) {
+    let paint = Mutex::new(paint);
+    let first = AtomicU64::new(u64::MAX);
+    let info: Mutex<Option<VideoInfo>> = Mutex::new(None);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, probe| {
+        let Some(buffer) = probe.buffer_mut() else { return gst::PadProbeReturn::Ok };
+        let (Ok(mut paint), Ok(mut info)) = (paint.lock(), info.lock()) else {
+            return gst::PadProbeReturn::Drop;
+        };
+        if info.is_none() {
+            *info = pad.current_caps().and_then(|caps| VideoInfo::from_caps(&caps).ok());
+        }
+        let (Some(info), Some(at)) = (info.as_ref(), buffer.pts()) else {
+            return gst::PadProbeReturn::Drop;
+        };
+        let own = numbered(at, rate) as u64;
+        let zero = match first.load(Ordering::Relaxed) {
+            u64::MAX => {
+                first.store(own, Ordering::Relaxed);
+                own
+            }
+            zero => zero,
+        };
+        let buffer = buffer.make_mut();
+        if let Ok(mut frame) = VideoFrameRef::from_buffer_ref_writable(buffer, info) {
+            let strides = [0, 1, 2].map(|index: usize| frame.plane_stride()[index] as usize);
+            let planes = frame.planes_data_mut();
+            let [luma, blue, red, ..] = planes;
+            let planes = [(&mut *luma, strides[0]), (&mut *blue, strides[1]), (&mut *red, strides[2])];
+            let (width, height) = (info.width() as usize, info.height() as usize);
+            let coding = Coding {
+                bt601: matches!(info.colorimetry().matrix(), VideoColorMatrix::Bt601),
+                full_range: info.colorimetry().range() == VideoColorRange::Range0_255,
+            };
+            let number = own.saturating_sub(zero) as usize;
+            paint(&mut Planes { width, height, planes }, number, coding);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// When a picture is shown.
+fn stamp(number: i64, (numerator, denominator): (i32, i32)) -> gst::ClockTime {
+    let nanoseconds =
+        i128::from(number) * i128::from(denominator) * 1_000_000_000 / i128::from(numerator.max(1));
+    gst::ClockTime::from_nseconds(u64::try_from(nanoseconds).unwrap_or(0))
+}
+
+/// Which picture is shown then.
+fn numbered(at: gst::ClockTime, (numerator, denominator): (i32, i32)) -> i64 {
+    let seconds = at.nseconds() as f64 / 1e9;
+    (seconds * f64::from(numerator) / f64::from(denominator.max(1))).round() as i64
+}
+
+fn described(sample: &gst::Sample) -> Option<Vec<u8>> {
+    let buffer = sample.caps()?.structure(0)?.get::<gst::Buffer>("codec_data").ok()?;
+    Some(buffer.map_readable().ok()?.as_slice().to_vec())
+}
+
+fn lacking(error: gst::glib::BoolError) -> Error {
+    Error::new(Kind::Unavailable, "a part of GStreamer is missing").caused_by(error)
+}
+
+fn broken(what: &str) -> Error {
+    Error::new(Kind::Bug, format!("the remix's graph is broken: {what}"))
+}
