@@ -1,5 +1,6 @@
 //! Progress for people: bars on a terminal, log lines otherwise.
 
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,43 @@ pub fn sink() -> ProgressSink {
             Progress::Waiting { .. } => {}
             Progress::Window { moment_id, detail } => tracing::info!(moment_id, "{detail}"),
         })
+    }
+}
+
+/// How far one piece of work is: a bar on a terminal, a log line each tenth otherwise.
+pub struct Bar {
+    bar: Option<ProgressBar>,
+    tenths: Cell<u64>,
+    name: &'static str,
+}
+
+impl Bar {
+    /// Of work that tells its share.
+    pub fn shares(name: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{msg} [{bar:30}] {percent} % {elapsed}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(1000).with_style(style).with_message(name)
+        });
+        Self { bar, tenths: Cell::new(0), name }
+    }
+
+    /// `share` is done, 0 to 1.
+    pub fn reached(&self, share: f64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position((share * 1000.0) as u64);
+        }
+        let tenths = (share * 10.0) as u64;
+        if self.bar.is_none() && tenths > self.tenths.replace(tenths) {
+            tracing::info!(percent = tenths * 10, "{}", self.name);
+        }
+    }
+
+    /// Takes it off the terminal.
+    pub fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 

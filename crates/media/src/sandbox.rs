@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Files that may be open at once: the three standard ones, the socket, and a few to spare.
 const MAX_FILES: u64 = 16;
+/// The same where a media graph stands: each of its parts that waits has one.
+const MAX_FILES_OF_GRAPH: u64 = 128;
 
 /// Which layers hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,27 @@ pub struct Layers {
 /// # Errors
 /// `Unavailable` where a limit or the filter of system calls cannot be set.
 pub fn enter(memory_bytes: u64) -> Result<Layers> {
+    shut(memory_bytes, MAX_FILES, &[])
+}
+
+/// As [`enter`], for a process whose media graph stands already: threads that run are shut in too
+/// (by seccomp, which no path gets past), and new threads may wake each other.
+///
+/// # Errors
+/// As [`enter`].
+pub fn enter_with_threads(memory_bytes: u64) -> Result<Layers> {
+    // A pair of sockets leads nowhere but to this process.
+    let wake = [
+        libc::SYS_eventfd2,
+        libc::SYS_pipe2,
+        libc::SYS_socketpair,
+        libc::SYS_getppid,
+        libc::SYS_sched_getattr,
+    ];
+    shut(memory_bytes, MAX_FILES_OF_GRAPH, &wake)
+}
+
+fn shut(memory_bytes: u64, files: u64, more: &[i64]) -> Result<Layers> {
     let lacking = |what: &str, error: &dyn std::fmt::Display| {
         Error::new(
             Kind::Unavailable,
@@ -42,7 +65,7 @@ pub fn enter(memory_bytes: u64) -> Result<Layers> {
         (Resource::CORE, 0),
         (Resource::FSIZE, 0),
         (Resource::MEMLOCK, 0),
-        (Resource::NOFILE, MAX_FILES),
+        (Resource::NOFILE, files),
     ] {
         // Nobody may raise a limit that is already lower.
         let (_, hard) = resource.get().map_err(|e| lacking("a limit of resources", &e))?;
@@ -50,8 +73,8 @@ pub fn enter(memory_bytes: u64) -> Result<Layers> {
         resource.set(most, most).map_err(|e| lacking("a limit of resources", &e))?;
     }
     let landlock = no_path().is_ok_and(|status| status != landlock::RulesetStatus::NotEnforced);
-    for filter in filters().map_err(|e| lacking("the filter of system calls", &e))? {
-        seccompiler::apply_filter(&filter)
+    for filter in filters(more).map_err(|e| lacking("the filter of system calls", &e))? {
+        seccompiler::apply_filter_all_threads(&filter)
             .map_err(|e| lacking("the filter of system calls", &e))?;
     }
     Ok(Layers { limits: true, landlock, seccomp: true })
@@ -70,7 +93,7 @@ fn no_path() -> std::result::Result<landlock::RulesetStatus, landlock::RulesetEr
 }
 
 /// What decoding, encoding, threads and memory need; a call that is not listed fails with `EPERM`.
-fn filters() -> std::result::Result<[BpfProgram; 2], seccompiler::BackendError> {
+fn filters(more: &[i64]) -> std::result::Result<[BpfProgram; 2], seccompiler::BackendError> {
     let bits = |argument: u8, mask: u64, value: u64| {
         let op = SeccompCmpOp::MaskedEq(mask);
         let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, op, value & mask)?;
@@ -150,6 +173,7 @@ fn filters() -> std::result::Result<[BpfProgram; 2], seccompiler::BackendError> 
         (libc::SYS_prlimit64, vec![bits(2, u64::MAX, 0)?]),
         (libc::SYS_prctl, vec![equal(0, libc::PR_SET_NAME as u64)?]),
     ]);
+    rules.extend(more.iter().map(|&call| (call, Vec::new())));
     #[cfg(target_arch = "x86_64")]
     rules.extend([(libc::SYS_poll, Vec::new()), (libc::SYS_time, Vec::new())]);
     let architecture = std::env::consts::ARCH.try_into()?;

@@ -10,11 +10,13 @@ use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_video::{VideoFrameExt as _, VideoColorMatrix, VideoColorRange, VideoFrameRef, VideoInfo};
 use reprise_media::{CodedPicture, CodedPictures};
 use reprise_model::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::drawing::{Coding, Planes};
 
 /// How pictures are coded.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Coder {
     /// x264's own name of how much work it does, such as `veryfast`.
     pub preset: String,
@@ -26,6 +28,13 @@ pub struct Coder {
     pub gop_s: f64,
 }
 
+impl Default for Coder {
+    /// As clips are coded, on two threads: one remix is waited for, unlike many clips.
+    fn default() -> Self {
+        Self { preset: "veryfast".to_owned(), crf: 21.0, threads: 2, gop_s: 2.0 }
+    }
+}
+
 /// What paints: the picture's planes and its number.
 pub type Paint = dyn FnMut(&mut Planes<'_>, usize, Coding) + Send;
 
@@ -35,7 +44,7 @@ const SILENT_S: u64 = 40;
 /// What is told on the way.
 pub struct Way<'a> {
     /// Gets the share that is done, 0 to 1.
-    pub progress: &'a (dyn Fn(f64) + Sync),
+    pub progress: &'a dyn Fn(f64),
     /// Ends the work at once.
     pub cancel: &'a AtomicBool,
 }
@@ -63,53 +72,33 @@ pub fn prepare() -> Result<()> {
     Ok(())
 }
 
-/// Paints every picture of a clip and codes it anew.
-///
-/// # Errors
-/// `Unsupported` where the clip is not H.264; `Malformed` where it cannot be decoded; `Stalled` where
-/// nothing comes for 40 s; `TryAgain` where it was cancelled.
-pub fn render(
-    clip: &CodedPictures,
-    coder: &Coder,
-    paint: Box<Paint>,
-    way: &Way<'_>,
-) -> Result<CodedPictures> {
-    if clip.codec != "h264" {
-        let message = format!("the clip's pictures are {}; remixes are made of H.264", clip.codec);
-        return Err(Error::new(Kind::Unsupported, message));
-    }
-    let graph = Graph::new(clip, coder, paint)?;
-    graph.feed(clip)?;
-    let made = graph.collect(clip, way);
-    // Ends its threads, also where something failed.
-    let _ = graph.pipeline.set_state(gst::State::Null);
-    made
+/// A graph that stands and waits for a clip. It opens no file from here on.
+pub struct Graph {
+    pipeline: gst::Pipeline,
+    bus: gst::Bus,
+    source: AppSrc,
+    painted: gst::Pad,
+    encoder: gst::Element,
+    sink: AppSink,
+    gop_s: f64,
 }
 
-struct Graph {
-    pipeline: gst::Pipeline,
-    source: AppSrc,
-    sink: AppSink,
-    tick: gst::ClockTime,
+impl Drop for Graph {
+    fn drop(&mut self) {
+        // Ends its threads, also where something failed.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
 }
 
 impl Graph {
-    fn new(clip: &CodedPictures, coder: &Coder, paint: Box<Paint>) -> Result<Self> {
-        let (numerator, denominator) = clip.rate;
-        let rate = gst::Fraction::new(numerator, denominator);
-        let seconds = f64::from(denominator) / f64::from(numerator.max(1));
-        let tick = gst::ClockTime::from_nseconds((seconds * 1e9) as u64);
-        let caps = gst::Caps::builder("video/x-h264")
-            .field("stream-format", "avc")
-            .field("alignment", "au")
-            .field("codec_data", gst::Buffer::from_slice(clip.description.clone()))
-            .field("width", clip.width as i32)
-            .field("height", clip.height as i32)
-            .field("framerate", rate)
-            .build();
-        let source = AppSrc::builder().caps(&caps).format(gst::Format::Time).build();
+    /// Builds one.
+    ///
+    /// # Errors
+    /// As [`prepare`].
+    pub fn new(coder: &Coder) -> Result<Self> {
+        prepare()?;
+        let source = AppSrc::builder().format(gst::Format::Time).build();
         source.set_max_bytes(0);
-        let gop = (coder.gop_s / seconds).round().max(1.0) as u32;
         let pipeline = gst::Pipeline::new();
         let raw = gst::Caps::builder("video/x-raw").field("format", "I420").build();
         let coded = gst::Caps::builder("video/x-h264")
@@ -118,32 +107,73 @@ impl Graph {
             .field("profile", "high")
             .build();
         let sink = AppSink::builder().caps(&coded).sync(false).max_buffers(64).build();
-        let decoder = gst::ElementFactory::make("avdec_h264").property("max-threads", 1i32).build().map_err(lacking)?;
-        let convert = gst::ElementFactory::make("videoconvert").build().map_err(lacking)?;
-        let filter = gst::ElementFactory::make("capsfilter").property("caps", &raw).build().map_err(lacking)?;
-        let between = gst::ElementFactory::make("queue")
+        let make = gst::ElementFactory::make;
+        let decoder = make("avdec_h264").property("max-threads", 1i32).build().map_err(lacking)?;
+        let convert = make("videoconvert").build().map_err(lacking)?;
+        let filter = make("capsfilter").property("caps", &raw).build().map_err(lacking)?;
+        let between = make("queue")
             .property("max-size-buffers", 6u32)
             .property("max-size-bytes", 0u32)
             .property("max-size-time", 0u64)
             .build()
             .map_err(lacking)?;
-        let encoder = gst::ElementFactory::make("x264enc")
+        let encoder = make("x264enc")
             .property_from_str("pass", "qual")
             .property_from_str("speed-preset", &coder.preset)
             .property("threads", coder.threads)
-            .property("key-int-max", gop)
             .property("option-string", format!("crf={}", coder.crf))
             .build()
             .map_err(lacking)?;
-        let elements = [source.upcast_ref(), &decoder, &convert, &filter, &between, &encoder, sink.upcast_ref()];
+        let elements = [
+            source.upcast_ref(),
+            &decoder,
+            &convert,
+            &filter,
+            &between,
+            &encoder,
+            sink.upcast_ref(),
+        ];
         pipeline.add_many(elements).map_err(lacking)?;
         gst::Element::link_many(elements).map_err(lacking)?;
-        let pad = between.static_pad("src").ok_or_else(|| broken("a queue without an end"))?;
-        paint_at(&pad, clip.rate, paint);
-        pipeline.set_state(gst::State::Playing).map_err(|error| {
-            Error::new(Kind::Unavailable, "GStreamer cannot start the graph").caused_by(error)
-        })?;
-        Ok(Self { pipeline, source, sink, tick })
+        let painted =
+            between.static_pad("src").ok_or_else(|| broken("a queue without an end"))?;
+        let bus = pipeline.bus().ok_or_else(|| broken("a graph without a bus"))?;
+        pipeline.set_state(gst::State::Ready).map_err(unwilling)?;
+        Ok(Self { pipeline, bus, source, painted, encoder, sink, gop_s: coder.gop_s })
+    }
+
+    /// Paints every picture of a clip and codes it anew.
+    ///
+    /// # Errors
+    /// `Unsupported` where the clip is not H.264; `Malformed` where it cannot be decoded; `Stalled`
+    /// where nothing comes for 40 s; `TryAgain` where it was cancelled.
+    pub fn render(
+        self,
+        clip: &CodedPictures,
+        paint: Box<Paint>,
+        way: &Way<'_>,
+    ) -> Result<CodedPictures> {
+        if clip.codec != "h264" {
+            let words = format!("the clip's pictures are {}; remixes are made of H.264", clip.codec);
+            return Err(Error::new(Kind::Unsupported, words));
+        }
+        let (numerator, denominator) = clip.rate;
+        let caps = gst::Caps::builder("video/x-h264")
+            .field("stream-format", "avc")
+            .field("alignment", "au")
+            .field("codec_data", gst::Buffer::from_slice(clip.description.clone()))
+            .field("width", clip.width as i32)
+            .field("height", clip.height as i32)
+            .field("framerate", gst::Fraction::new(numerator, denominator))
+            .build();
+        self.source.set_caps(Some(&caps));
+        let fps = f64::from(numerator) / f64::from(denominator.max(1));
+        let gop = (self.gop_s * fps).round().max(1.0) as u32;
+        self.encoder.set_property("key-int-max", gop);
+        paint_at(&self.painted, clip.rate, paint);
+        self.pipeline.set_state(gst::State::Playing).map_err(unwilling)?;
+        self.feed(clip)?;
+        self.collect(clip, way)
     }
 
     /// Puts all coded pictures in: a clip is small.
@@ -156,7 +186,7 @@ impl Graph {
             if let Some(buffer) = buffer.get_mut() {
                 buffer.set_pts(at(picture.number as i64));
                 buffer.set_dts(at(order as i64 - delay));
-                buffer.set_duration(self.tick);
+                buffer.set_duration(stamp(1, clip.rate));
                 if !picture.is_key {
                     buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
                 }
@@ -168,7 +198,6 @@ impl Graph {
     }
 
     fn collect(&self, clip: &CodedPictures, way: &Way<'_>) -> Result<CodedPictures> {
-        let bus = self.pipeline.bus().ok_or_else(|| broken("a graph without a bus"))?;
         let ordered = clip.pictures.iter().enumerate();
         let delay = ordered.map(|(at, p)| at as i64 - p.number as i64).max().unwrap_or(0);
         let mut pictures: Vec<CodedPicture> = Vec::with_capacity(clip.pictures.len());
@@ -178,7 +207,7 @@ impl Graph {
             if way.cancel.load(Ordering::Relaxed) {
                 return Err(Error::new(Kind::TryAgain, "the remix was cancelled"));
             }
-            while let Some(message) = bus.pop() {
+            while let Some(message) = self.bus.pop() {
                 if let gst::MessageView::Error(error) = message.view() {
                     let detail = error.error().to_string();
                     let message = format!("the clip's pictures cannot be made anew: {detail}");
@@ -297,6 +326,10 @@ fn described(sample: &gst::Sample) -> Option<Vec<u8>> {
 
 fn lacking(error: gst::glib::BoolError) -> Error {
     Error::new(Kind::Unavailable, "a part of GStreamer is missing").caused_by(error)
+}
+
+fn unwilling(error: gst::StateChangeError) -> Error {
+    Error::new(Kind::Unavailable, "GStreamer cannot start the graph").caused_by(error)
 }
 
 fn broken(what: &str) -> Error {

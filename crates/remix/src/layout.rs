@@ -3,6 +3,10 @@
 use crate::geometry::Rect;
 use crate::template::{Layer, Template};
 
+/// What a slot that a template names later must be better by: the share of it that the product takes,
+/// over time. Templates name the places where faces usually are last.
+const LATER_SLOT: f64 = 0.1;
+
 /// Slots of a template's layers, in pixels, for a product that is in `seen` (time in seconds, box in
 /// pixels). `has` says whether a layer has anything to show.
 pub fn slots(
@@ -14,10 +18,13 @@ pub fn slots(
 ) -> Vec<Option<Rect>> {
     let layers: Vec<(usize, &Layer)> =
         template.layers.iter().enumerate().filter(|(_, layer)| has(layer)).collect();
+    let every_s = seen.windows(2).map(|pair| pair[1].0 - pair[0].0).fold(f64::INFINITY, f64::min);
     let covered = |layer: &Layer, slot: &Rect| -> f64 {
         let (from, until) = layer.when.span(duration_s);
         let meanwhile = seen.iter().filter(|(at, _)| (from..until).contains(at));
-        meanwhile.map(|(_, product)| product.shared(slot)).sum()
+        let area: f64 = meanwhile.map(|(_, product)| product.shared(slot)).sum();
+        let looks = ((until - from) / every_s).max(1.0);
+        area / (slot.width * slot.height) / looks
     };
     // Templates have few layers with few slots: every combination is tried.
     let mut best: Option<(f64, Vec<Rect>)> = None;
@@ -53,8 +60,7 @@ fn search(
             !layer.when.meets(other.when) || !taken.overlaps(&slot)
         });
         if free {
-            // Of slots that cover the same, the first named.
-            let more = covered(layer, &slot) + rank as f64 * 1e-3;
+            let more = covered(layer, &slot) + rank as f64 * LATER_SLOT;
             chosen.push(slot);
             search(layers, zone, covered, cost + more, chosen, best);
             chosen.pop();

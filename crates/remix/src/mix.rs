@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn speech_stands_above_the_music_and_the_whole_is_at_its_level() {
         for name in Score::names() {
-            for level in [0.02, 0.2, 0.6] {
+            for level in [0.04, 0.2, 0.6] {
                 let live = talk(20, level);
                 let music = play(&Score::built_in(name).unwrap(), 20 * RATE as usize, RATE);
                 let mixed = mix(Some(&live), Some(&music), &[], &BALANCE).unwrap().unwrap();

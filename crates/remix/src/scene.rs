@@ -8,7 +8,7 @@ use crate::approach;
 use crate::arrow::{self, Around, DIRECTIONS, Pointing};
 use crate::captions;
 use crate::colour::{Colour, WHITE};
-use crate::content::Content;
+use crate::content::{Content, Role};
 use crate::drawing::{Drawing, refused};
 use crate::follow::{Corners, Track};
 use crate::geometry::{Rect, SAFE_ZONE};
@@ -240,7 +240,13 @@ impl Artist<'_> {
         }
         let mark = self.colour(layer.mark.as_ref());
         let Some(parts) = self.plot.content.texts.get(&effect) else { return Ok(()) };
-        let runs: Vec<Run> = parts.iter().map(|part| part.run(mark)).collect();
+        // A star is about as high as wide, and has no room for what a price was.
+        let is_star = layer.shape == Shape::Burst;
+        let kept = parts.iter().filter(|part| !is_star || part.role != Role::Was);
+        let mut runs: Vec<Run> = kept.map(|part| part.run(mark)).collect();
+        if let Some(second) = runs.get_mut(1).filter(|_| is_star) {
+            second.text = second.text.replacen(' ', "\n", 1);
+        }
         let (drawing, area, is_cut) = self.draw(&runs)?;
         if is_cut {
             scene.notes.push(format!("the end of {} does not fit", effect.as_str()));
@@ -322,7 +328,7 @@ impl Artist<'_> {
             language: &content.language,
             em,
             lines: layer.lines,
-            align: layer.at[0],
+            align: if layer.shape == Shape::Burst { 0.5 } else { layer.at[0] },
         };
         let text_room = [
             ((room[0] - 2.0 * pad[0] - lead - border) * inner).max(em),

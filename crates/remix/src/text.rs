@@ -9,6 +9,9 @@ use crate::drawing::refused;
 
 /// Letters of a text at most, as people count them.
 const LETTERS_MAX: usize = 160;
+/// Where letters come from that the template's font lacks. Chinese, Japanese and Korean ones are chosen
+/// by language.
+const OTHER_SCRIPTS: &str = "Noto Sans,Noto Sans Arabic,Noto Sans Thai,Noto Color Emoji";
 /// How small a text may become before it is cut, as a share of the size asked for.
 const SIZES: [f64; 6] = [1.0, 0.92, 0.84, 0.76, 0.68, 0.6];
 
@@ -198,6 +201,8 @@ fn layout(runs: &[Run], style: &Style<'_>) -> Result<pango::Layout> {
 /// Sets the size, and each run's own look.
 fn set_size(layout: &pango::Layout, font: &str, em: f64, runs: &[Run]) {
     let mut description = pango::FontDescription::from_string(font);
+    let family = description.family().unwrap_or_else(|| "sans".into());
+    description.set_family(&format!("{family},{OTHER_SCRIPTS}"));
     description.set_absolute_size(em * f64::from(pango::SCALE));
     layout.set_font_description(Some(&description));
     let attributes = AttrList::new();
@@ -278,6 +283,17 @@ mod tests {
     }
 
     #[test]
+    fn a_price_in_two_lines_fits_a_star() {
+        let runs = [
+            Run::plain("$19.90"),
+            Run { scale: 0.8, ..Run::plain("\n-33%") },
+        ];
+        let style = Style { em: 44.0, lines: 3, ..STYLE };
+        let fitted = Fitted::new(&runs, &style, 136.0, 80.0).unwrap();
+        assert!(!fitted.is_cut, "{} {}", fitted.em, fitted.height());
+    }
+
+    #[test]
     fn a_short_text_keeps_its_size_and_a_long_one_says_that_it_is_cut() {
         let short = Fitted::new(&[Run::plain("Sale")], &STYLE, 520.0, 150.0).unwrap();
         assert_eq!((short.em, short.is_cut), (60.0, false));
@@ -295,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_shown_is_taken_out() {
-        assert_eq!(cleaned(" a\u{0}b\n\u{202e}c  d\u{feff} "), "a bc d");
+        assert_eq!(cleaned(" a\u{0}b\n\u{202e}c  d\u{feff} "), "a b c d");
         assert_eq!(cleaned(&"é".repeat(500)).graphemes(true).count(), LETTERS_MAX);
     }
 }

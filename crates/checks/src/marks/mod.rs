@@ -4,10 +4,12 @@ mod names;
 mod regions;
 
 use reprise_media::view::PictureView;
+use reprise_model::remix::Overlay;
 use reprise_model::{MediaDuration, Result, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::look_for::{Adviser, GrayPicture, LookFor, NamedPicture};
+use names::foreign;
 pub(crate) use names::{Finding, Owners, is_promotion, judge};
 use regions::Regions;
 
@@ -25,6 +27,43 @@ pub struct MarkEvidence {
     pub height: u32,
     /// Places that stand still and look like text or a logo, by their begin.
     pub marks: Vec<Mark>,
+}
+
+/// Whose a declared overlay is.
+const OVERLAY: &str = "overlay of the remix";
+
+impl MarkEvidence {
+    /// Takes in what was laid over the picture on purpose and is known to the letter: what is seen in
+    /// its place is its own, and its words are judged as they are written, not as they were read.
+    pub fn declare(&mut self, overlays: &[Overlay]) {
+        for mark in &mut self.marks {
+            let [x, y, width, height] = mark.area.map(f64::from);
+            let inside = |overlay: &&Overlay| {
+                let [left, top, wide, high] = overlay.area;
+                let shared_width = (x + width).min(left + wide) - x.max(left);
+                let shared_height = (y + height).min(top + high) - y.max(top);
+                let shared = shared_width.max(0.0) * shared_height.max(0.0);
+                overlay.span.overlaps(mark.span) && shared >= 0.5 * width * height
+            };
+            if overlays.iter().find(inside).is_some() {
+                mark.own = Some(OVERLAY.to_owned());
+                mark.logo = None;
+            }
+        }
+        for overlay in overlays {
+            let Some(text) = &overlay.text else { continue };
+            let is_foreign = foreign(text, &Owners::default()).is_some();
+            self.marks.push(Mark {
+                span: overlay.span,
+                area: overlay.area.map(|value| value.max(0.0) as u32),
+                over: true,
+                card: true,
+                lines: vec![MarkLine { text: text.clone(), confidence: 1.0 }],
+                logo: None,
+                own: (!is_foreign).then(|| OVERLAY.to_owned()),
+            });
+        }
+    }
 }
 
 /// A place that stands still and looks like text or a logo.

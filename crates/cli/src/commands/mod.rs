@@ -13,6 +13,8 @@ mod inspect;
 mod jobs;
 mod live_child;
 mod models;
+mod remix;
+mod remix_child;
 mod run;
 mod segment;
 mod takedown;
@@ -68,6 +70,7 @@ enum Command {
     Explain(explain::Args),
     Cut(cut::Args),
     Check(check::Args),
+    Remix(remix::Args),
     Inspect(inspect::Args),
     Import(import::Args),
     Enqueue(enqueue::Args),
@@ -80,6 +83,8 @@ enum Command {
     Completions(completions::Args),
     #[command(hide = true)]
     DecodeChild(decode_child::Args),
+    #[command(hide = true)]
+    RemixChild(remix_child::Args),
     #[command(hide = true)]
     LiveChild(live_child::Args),
 }
@@ -95,6 +100,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Explain(args) => explain::run(&args, cli.json),
         Command::Cut(args) => cut::run(&args, cli.json),
         Command::Check(args) => check::run(&args, cli.json),
+        Command::Remix(args) => remix::run(&args, cli.json),
         Command::Inspect(args) => inspect::run(&args, cli.json),
         Command::Import(args) => import::run(&args, cli.json),
         Command::Enqueue(args) => enqueue::run(&args, cli.json),
@@ -106,6 +112,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Doctor(args) => doctor::run(&args, cli.json),
         Command::Completions(args) => completions::run(&args),
         Command::DecodeChild(args) => decode_child::run(&args),
+        Command::RemixChild(args) => remix_child::run(&args),
         Command::LiveChild(args) => live_child::run(&args),
     }
 }
