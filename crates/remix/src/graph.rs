@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
-use gstreamer_video::{VideoFrameExt as _, VideoColorMatrix, VideoColorRange, VideoFrameRef, VideoInfo};
+use gstreamer_video::{
+    VideoColorMatrix, VideoColorRange, VideoFrameExt as _, VideoFrameRef, VideoInfo,
+};
 use reprise_media::{CodedPicture, CodedPictures};
 use reprise_model::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
@@ -122,6 +124,8 @@ impl Graph {
             .property_from_str("speed-preset", &coder.preset)
             .property("threads", coder.threads)
             .property("option-string", format!("crf={}", coder.crf))
+            // Else the bit rate is held below 2 Mbit/s, whatever the quality.
+            .property("vbv-buf-capacity", 0u32)
             .build()
             .map_err(lacking)?;
         let elements = [
@@ -288,8 +292,9 @@ fn paint_at(pad: &gst::Pad, rate: (i32, i32), paint: Box<Paint>) {
             }
             zero => zero,
         };
-        let buffer = buffer.make_mut();
-        if let Ok(mut frame) = VideoFrameRef::from_buffer_ref_writable(buffer, info) {
+        // The decoder gives copies away, so this is none.
+        let own_buffer = buffer.make_mut();
+        if let Ok(mut frame) = VideoFrameRef::from_buffer_ref_writable(own_buffer, info) {
             let strides = [0, 1, 2].map(|index: usize| frame.plane_stride()[index] as usize);
             let planes = frame.planes_data_mut();
             let [luma, blue, red, ..] = planes;

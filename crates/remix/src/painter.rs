@@ -1,19 +1,21 @@
 //! Paints a scene over decoded pictures.
 
+use std::collections::BTreeMap;
+
 use crate::drawing::{Coding, Planes, Sprite};
 use crate::motion::pose;
 use crate::scene::Scene;
 use crate::zoom::zoom;
 
-/// Scales nearer to 1 than this are drawn as they are.
-const SCALE_SLACK: f64 = 0.004;
+/// Steps that sizes are drawn in, of the own size: finer than a pixel of what is 200 pixels wide.
+const STEPS: f64 = 200.0;
 
 /// Paints pictures, one after the other.
 pub struct Painter {
     scene: Scene,
     coding: Coding,
-    /// Actors at their own size, made when they are first needed, dropped when they are gone.
-    sprites: Vec<Option<Sprite>>,
+    /// Each actor in the sizes it was drawn in so far, dropped when it is gone.
+    sprites: Vec<BTreeMap<u32, (Sprite, [f64; 2])>>,
     arrows: Vec<Option<Sprite>>,
     scratch: [Vec<u8>; 3],
 }
@@ -21,7 +23,7 @@ pub struct Painter {
 impl Painter {
     /// Of a scene, in the colours of the clip.
     pub fn new(scene: Scene, coding: Coding) -> Self {
-        let sprites = vec![None; scene.actors.len()];
+        let sprites = vec![BTreeMap::new(); scene.actors.len()];
         let arrows = vec![None; scene.arrow_drawings.len()];
         Self { scene, coding, sprites, arrows, scratch: Default::default() }
     }
@@ -40,22 +42,23 @@ impl Painter {
         }
         let at_s = (number as f64 + 0.5) / self.scene.fps;
         let short = picture.width.min(picture.height) as f64;
-        for (actor, sprite) in self.scene.actors.iter().zip(&mut self.sprites) {
+        for (actor, sprites) in self.scene.actors.iter().zip(&mut self.sprites) {
             let Some(pose) = pose(actor.motion, actor.shown_s, at_s) else {
-                *sprite = None;
+                sprites.clear();
                 continue;
             };
-            let mut at = [0, 1].map(|axis| actor.at[axis] + pose.offset[axis] * short);
-            if (pose.scale - 1.0).abs() < SCALE_SLACK {
-                let sprite =
-                    sprite.get_or_insert_with(|| Sprite::new(&actor.drawing, self.coding));
-                sprite.lay_on(picture, at, pose.opacity);
-            } else {
-                let scaled = actor.drawing.scaled(pose.scale);
-                at[0] += (actor.drawing.width as f64 - scaled.width as f64) / 2.0;
-                at[1] += (actor.drawing.height as f64 - scaled.height as f64) / 2.0;
-                Sprite::new(&scaled, self.coding).lay_on(picture, at, pose.opacity);
-            }
+            let step = (pose.scale * STEPS).round() as u32;
+            let (sprite, shift) = sprites.entry(step).or_insert_with(|| {
+                let own = &actor.drawing;
+                if step == STEPS as u32 {
+                    return (Sprite::new(own, self.coding), [0.0, 0.0]);
+                }
+                let scaled = own.scaled(f64::from(step) / STEPS);
+                let grown = [own.width as f64 - scaled.width as f64, own.height as f64 - scaled.height as f64];
+                (Sprite::new(&scaled, self.coding), grown.map(|by| by / 2.0))
+            });
+            let at = [0, 1].map(|axis| actor.at[axis] + pose.offset[axis] * short + shift[axis]);
+            sprite.lay_on(picture, at, pose.opacity);
         }
         if let Some(pointing) = self.scene.arrows.get(number).copied().flatten()
             && let Some(drawing) = self.scene.arrow_drawings.get(pointing.direction)

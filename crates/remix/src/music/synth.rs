@@ -1,6 +1,7 @@
 //! The synthesiser: a handful of voices, each a formula.
 
 use std::f64::consts::TAU;
+use std::sync::LazyLock;
 
 use super::Piece;
 use super::score::{Score, Voice};
@@ -101,7 +102,7 @@ fn play_bar(stage: &mut Stage, score: &Score, number: usize, start: f64) {
     }
     for (step, loud) in strokes(&drums.snare) {
         stage.add(at(step), 0.25, 0.05, |t| {
-            let body = (TAU * 190.0 * t).sin() * (-28.0 * t).exp() * 0.5;
+            let body = sine(190.0 * t) * (-28.0 * t).exp() * 0.5;
             0.45 * loud * (body + noise(t, 1) * (-18.0 * t).exp() * 0.6)
         });
     }
@@ -183,17 +184,30 @@ fn hertz(tone: f64) -> f64 {
     440.0 * ((tone - 69.0) / 12.0).exp2()
 }
 
+/// Points of the table of sines.
+const POINTS: usize = 4096;
+
+/// Sine of so many turns, from a table, a straight line between its points: 1e-6 beside the true one.
+fn sine(turns: f64) -> f64 {
+    static TABLE: LazyLock<Vec<f64>> =
+        LazyLock::new(|| (0..=POINTS).map(|i| (i as f64 * TAU / POINTS as f64).sin()).collect());
+    let at = (turns - turns.floor()) * POINTS as f64;
+    let index = (at as usize).min(POINTS - 1);
+    let (from, to) = (TABLE[index], TABLE[index + 1]);
+    from + (to - from) * (at - index as f64)
+}
+
 fn kick(t: f64) -> f64 {
     // The pitch falls from 160 to 48 Hz; its integral is the phase.
     let phase = 48.0 * t + (160.0 - 48.0) / 32.0 * (1.0 - (-32.0 * t).exp());
-    (TAU * phase).sin() * (-9.0 * t).exp() * (t * 1000.0).min(1.0)
+    sine(phase) * (-9.0 * t).exp() * (t * 1000.0).min(1.0)
 }
 
 /// A few harmonics, more of them the brighter.
 fn harmonics(frequency: f64, t: f64, slope: f64, count: u32) -> f64 {
     (1..=count)
         .take_while(|&n| frequency * f64::from(n) < 14_000.0)
-        .map(|n| (TAU * frequency * f64::from(n) * t).sin() * slope.powi(n as i32 - 1) / f64::from(n))
+        .map(|n| sine(frequency * f64::from(n) * t) * slope.powi(n as i32 - 1) / f64::from(n))
         .sum()
 }
 
@@ -212,27 +226,27 @@ fn pluck(tone: f64, t: f64) -> f64 {
     (1..=6)
         .map(|n| {
             let n = f64::from(n);
-            (TAU * frequency * n * t).sin() * (-(3.0 + 2.5 * n) * t).exp() / n
+            sine(frequency * n * t) * (-(3.0 + 2.5 * n) * t).exp() / n
         })
         .sum()
 }
 
 fn bell(tone: f64, t: f64) -> f64 {
     let frequency = hertz(tone);
-    let modulation = (TAU * frequency * 3.5 * t).sin() * 1.6 * (-6.0 * t).exp();
-    (TAU * frequency * t + modulation).sin() * (-4.0 * t).exp()
+    let modulation = sine(frequency * 3.5 * t) * 1.6 * (-6.0 * t).exp();
+    sine(frequency * t + modulation / TAU) * (-4.0 * t).exp()
 }
 
 fn keys(tone: f64, t: f64) -> f64 {
     let frequency = hertz(tone);
-    let modulation = (TAU * frequency * t).sin() * 0.9 * (-3.0 * t).exp();
-    (TAU * frequency * t + modulation).sin() * (t * 300.0).min(1.0)
+    let modulation = sine(frequency * t) * 0.9 * (-3.0 * t).exp();
+    sine(frequency * t + modulation / TAU) * (t * 300.0).min(1.0)
 }
 
 fn square(tone: f64, t: f64) -> f64 {
     let frequency = hertz(tone);
     let odd = [1.0, 3.0, 5.0, 7.0];
-    let wave: f64 = odd.iter().map(|n| (TAU * frequency * n * t).sin() / n).sum();
+    let wave: f64 = odd.iter().map(|n| sine(frequency * n * t) / n).sum();
     wave * 0.7 * (-5.0 * t).exp()
 }
 
