@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO := demo
 
 # What a fresh Debian 12 lacks: a C compiler and libclang (bindings), the libraries of FFmpeg, OpenCV
-# and Tesseract (with the languages of the phrase lists), and for
+# and Tesseract (with the languages of the phrase lists), GStreamer and Pango with the fonts of remixes, and for
 # the made LIVE and the tests the ffmpeg command, a speech synthesiser, a font, a browser, a NATS
 # server and a tracer of system calls.
 PACKAGES := build-essential cmake pkg-config clang libclang-dev \
@@ -13,7 +13,9 @@ PACKAGES := build-essential cmake pkg-config clang libclang-dev \
 	libopencv-dev opencv-data libtesseract-dev \
 	tesseract-ocr tesseract-ocr-eng tesseract-ocr-ind tesseract-ocr-vie tesseract-ocr-tha \
 	ffmpeg espeak-ng fonts-dejavu-core chromium nats-server strace python3-venv \
-	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
+	libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpango1.0-dev \
+	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
+	gstreamer1.0-libav fonts-lato fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji
 # An S3 server that keeps conditional writes, for the tests alone.
 MOTO := $(TARGET)/moto/5.2.1
 

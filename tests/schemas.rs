@@ -9,6 +9,8 @@ use reprise_model::clip::Clip;
 use reprise_model::event::Event;
 use reprise_model::explanation::Explanation;
 use reprise_model::outcome::SessionOutcome;
+use reprise_model::plan::Plan;
+use reprise_model::remix::Remix;
 use reprise_model::session::{Product, SessionManifest};
 use reprise_publish::messages::{CloudEvent, HighlightsFailed, HighlightsReady, LiveRecorded};
 use reprise_tests::results;
@@ -16,13 +18,15 @@ use reprise_tests::session::{Session, short_clips};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-fn schemas() -> [(&'static str, Schema); 10] {
+fn schemas() -> [(&'static str, Schema); 12] {
     [
         ("session-manifest", schema_for!(SessionManifest)),
         ("products", schema_for!(Vec<Product>)),
         ("event", schema_for!(Event)),
         ("session", schema_for!(SessionOutcome)),
         ("clip", schema_for!(Clip)),
+        ("remix", schema_for!(Remix)),
+        ("plan", schema_for!(Plan)),
         ("explanation", schema_for!(Explanation)),
         ("cloudevent", schema_for!(CloudEvent)),
         ("live-recorded", schema_for!(LiveRecorded)),

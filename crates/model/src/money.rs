@@ -94,7 +94,10 @@ impl Money {
     /// less, or of another currency.
     pub fn percent_below(self, other: Self) -> Option<u32> {
         use rust_decimal::prelude::ToPrimitive;
-        if self.currency != other.currency || self.value >= other.value || self.value.is_sign_negative() {
+        if self.currency != other.currency
+            || self.value >= other.value
+            || self.value.is_sign_negative()
+        {
             return None;
         }
         let share = (other.value - self.value).checked_div(other.value)?;

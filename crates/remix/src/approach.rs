@@ -10,7 +10,13 @@ use crate::zoom::View;
 const SHARE_MAX: f64 = 0.85;
 
 /// What each of `count` pictures shows of the clip's.
-pub fn views(zoom: Option<&Zoom>, track: &Track, (width, height): (f64, f64), fps: f64, count: usize) -> Vec<View> {
+pub fn views(
+    zoom: Option<&Zoom>,
+    track: &Track,
+    (width, height): (f64, f64),
+    fps: f64,
+    count: usize,
+) -> Vec<View> {
     let mut views = vec![View::WHOLE; count];
     let Some(zoom) = zoom else { return views };
     let (from_s, until_s) = When::Body.span(count as f64 / fps);

@@ -67,9 +67,10 @@ pub fn pointing(
             let fits = |&number: &usize| tip(around, number, at, direction, length).is_some();
             (at..end.min(count).min(at + show)).take_while(fits).count()
         };
-        let best = ORDER.into_iter().map(|direction| (kept(direction), direction)).reduce(|a, b| {
-            if b.0 > a.0 { b } else { a }
-        });
+        let best = ORDER
+            .into_iter()
+            .map(|direction| (kept(direction), direction))
+            .reduce(|a, b| if b.0 > a.0 { b } else { a });
         let Some((long, direction)) = best.filter(|(long, _)| *long >= least) else {
             at += 1;
             continue;
@@ -110,7 +111,8 @@ fn tip(
     let body = body([edge[0] - dx * far, edge[1] - dy * far], angle, length);
     let near = body_at(edge, angle, length);
     let clear = |area: &Rect| {
-        let shown = around.taken.iter().filter(|(_, from, until)| (*from..*until).contains(&number));
+        let shown =
+            around.taken.iter().filter(|(_, from, until)| (*from..*until).contains(&number));
         around.zone.holds(area) && !shown.clone().any(|(taken, ..)| taken.overlaps(area))
     };
     (clear(&body) && clear(&near)).then_some(tip)
@@ -129,7 +131,13 @@ fn body(tip: [f64; 2], angle: f64, length: f64) -> Rect {
     };
     let (long, half) = (length * LENGTH, length * HALF_WIDTH);
     let border = length * (LENGTH - 1.0);
-    let points = [point(-border, 0.0), point(long, half), point(long, -half), point(0.3 * length, half), point(0.3 * length, -half)];
+    let points = [
+        point(-border, 0.0),
+        point(long, half),
+        point(long, -half),
+        point(0.3 * length, half),
+        point(0.3 * length, -half),
+    ];
     Rect::around(&points)
 }
 

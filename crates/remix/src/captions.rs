@@ -64,7 +64,11 @@ pub fn groups(words: &[Word], duration_s: f64) -> Vec<Group> {
             None => {
                 let from = from.max(groups.last().map_or(0.0, |group| group.until_s));
                 let until = until.max(from);
-                groups.push(Group { from_s: from, until_s: until, words: vec![(text.clone(), from)] });
+                groups.push(Group {
+                    from_s: from,
+                    until_s: until,
+                    words: vec![(text.clone(), from)],
+                });
                 letters = size;
             }
         }
@@ -118,8 +122,13 @@ mod tests {
     #[test]
     fn groups_end_with_sentences_and_pauses_and_do_not_overlap() {
         let all = words(&[
-            ("Look", 0.2, 0.4), ("here.", 0.4, 0.8), ("It", 0.9, 1.0), ("is", 1.0, 1.2),
-            ("soft", 3.0, 3.3), ("and", 3.2, 3.4), ("late", 99.0, 99.5),
+            ("Look", 0.2, 0.4),
+            ("here.", 0.4, 0.8),
+            ("It", 0.9, 1.0),
+            ("is", 1.0, 1.2),
+            ("soft", 3.0, 3.3),
+            ("and", 3.2, 3.4),
+            ("late", 99.0, 99.5),
         ]);
         let groups = groups(&all, 5.0);
         let texts: Vec<String> =

@@ -160,8 +160,8 @@ impl Remixer {
     /// a minute.
     pub fn make(&self, order: &Order, clip: Vec<u8>, way: &Way<'_>) -> Result<Made> {
         let mut answer = self.ask(order, None, clip, way)?;
-        let told: Told = serde_json::from_slice(&answer.told)
-            .map_err(|error| broken().caused_by(error))?;
+        let told: Told =
+            serde_json::from_slice(&answer.told).map_err(|error| broken().caused_by(error))?;
         let cover = answer.pictures.pop();
         Ok(Made { mp4: answer.file.into(), cover, told })
     }
@@ -215,12 +215,22 @@ impl Drop for Running {
 impl Running {
     fn start(program: &Program) -> Result<Self> {
         let unable = |error: io::Error| {
-            Error::new(Kind::Unavailable, "a process for remixing cannot be started").caused_by(error)
+            Error::new(Kind::Unavailable, "a process for remixing cannot be started")
+                .caused_by(error)
         };
         let mut command = Command::new(&program.path);
         command.arg0("reprise").args(&program.arguments).env_clear().current_dir("/");
         // Where libraries, plugins and fonts lie is no secret.
-        for name in ["LD_LIBRARY_PATH", "HOME", "XDG_CACHE_HOME", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "GST_PLUGIN_PATH", "GST_REGISTRY", "RUST_BACKTRACE"] {
+        for name in [
+            "LD_LIBRARY_PATH",
+            "HOME",
+            "XDG_CACHE_HOME",
+            "FONTCONFIG_FILE",
+            "FONTCONFIG_PATH",
+            "GST_PLUGIN_PATH",
+            "GST_REGISTRY",
+            "RUST_BACKTRACE",
+        ] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }

@@ -114,7 +114,11 @@ impl Content {
         }
         for (effect, text) in &wishes.texts {
             match effect {
-                Effect::Hook | Effect::Name | Effect::CallToAction | Effect::Brand | Effect::Price => {
+                Effect::Hook
+                | Effect::Name
+                | Effect::CallToAction
+                | Effect::Brand
+                | Effect::Price => {
                     texts.insert(*effect, vec![Part::plain(text.clone())]);
                 }
                 other => notes.push(format!("{} has no text of its own", other.as_str())),

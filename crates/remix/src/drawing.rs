@@ -166,7 +166,8 @@ pub struct Sprite {
 impl Sprite {
     /// In a clip's colours. An odd width or height becomes even.
     pub fn new(drawing: &Drawing, coding: Coding) -> Self {
-        let (width, height) = (drawing.width.next_multiple_of(2), drawing.height.next_multiple_of(2));
+        let (width, height) =
+            (drawing.width.next_multiple_of(2), drawing.height.next_multiple_of(2));
         // ITU-T H.273: shares of red, green and blue in the brightness.
         let (kr, kb) = if coding.bt601 { (0.299, 0.114) } else { (0.2126, 0.0722) };
         let (scale, chroma_scale, black) =
@@ -232,7 +233,14 @@ impl Sprite {
         let half = (self.width / 2, (width.div_ceil(2), height.div_ceil(2)));
         let own = |keep, size| Layer { keep, width: size };
         let coarse = own(&self.chroma_keep, half.0);
-        lay(luma, (width, height), (2 * x, 2 * y), &self.luma, &own(&self.luma_keep, self.width), opacity);
+        lay(
+            luma,
+            (width, height),
+            (2 * x, 2 * y),
+            &self.luma,
+            &own(&self.luma_keep, self.width),
+            opacity,
+        );
         lay(blue, half.1, (x, y), &self.blue, &coarse, opacity);
         lay(red, half.1, (x, y), &self.red, &coarse, opacity);
     }
@@ -326,9 +334,12 @@ mod tests {
     #[test]
     fn what_lies_outside_is_cut_off() {
         let white = Sprite::new(&filled(5.0, 5.0, [1.0; 4]), HD);
-        for (at, pixel, other) in
-            [([-3.0, -3.0], 0, 63), ([6.0, 6.0], 63, 0), ([-900.0, 0.0], 64, 0), ([0.0, 1e9], 64, 63)]
-        {
+        for (at, pixel, other) in [
+            ([-3.0, -3.0], 0, 63),
+            ([6.0, 6.0], 63, 0),
+            ([-900.0, 0.0], 64, 0),
+            ([0.0, 1e9], 64, 63),
+        ] {
             let planes = laid(&white, at, 1.0);
             assert_eq!(planes[0].get(pixel).copied().unwrap_or(235), 235, "{at:?}");
             assert_eq!(planes[0][other], 100, "{at:?}");

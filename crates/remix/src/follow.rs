@@ -22,14 +22,16 @@ impl Track {
     /// Of the product that is seen most often in a clip (of those it is linked to, if any of them is
     /// seen), for `count` pictures at `fps`.
     pub fn of(clip: &Clip, fps: f64, count: usize) -> Self {
-        let linked = |seen: &&ProductSighting| clip.products.iter().any(|p| p.id == seen.product_id);
+        let linked =
+            |seen: &&ProductSighting| clip.products.iter().any(|p| p.id == seen.product_id);
         let seen: Vec<&ProductSighting> = if clip.product_track.iter().any(|s| linked(&s)) {
             clip.product_track.iter().filter(linked).collect()
         } else {
             clip.product_track.iter().collect()
         };
         let often = |id: &str| seen.iter().filter(|s| s.product_id == id).count();
-        let Some(main) = seen.iter().map(|s| &s.product_id).max_by_key(|id| (often(id), *id)) else {
+        let Some(main) = seen.iter().map(|s| &s.product_id).max_by_key(|id| (often(id), *id))
+        else {
             return Self { pictures: vec![None; count] };
         };
         let mut sightings: Vec<(f64, Corners)> = seen
@@ -117,8 +119,9 @@ pub mod tests {
 
     #[test]
     fn what_moves_evenly_is_where_it_is() {
-        let sightings: Vec<(f64, Corners)> =
-            (0..10).map(|i| (f64::from(i) * 0.2, square(100.0 + f64::from(i) * 20.0, 200.0, 50.0))).collect();
+        let sightings: Vec<(f64, Corners)> = (0..10)
+            .map(|i| (f64::from(i) * 0.2, square(100.0 + f64::from(i) * 20.0, 200.0, 50.0)))
+            .collect();
         let raw: Vec<_> = (0..60).map(|n| joined(&sightings, f64::from(n) / 30.0)).collect();
         let track = Track { pictures: smoothed(&raw, 6) };
         // The last sighting is held, and then smoothed into what moves.

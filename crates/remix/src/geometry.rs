@@ -125,12 +125,14 @@ pub const SAFE_ZONE: Rect = Rect::new(
 );
 
 /// Shortest distance from a point to the outline of a polygon.
+#[cfg(test)]
 pub fn to_outline(point: [f64; 2], corners: &[[f64; 2]]) -> f64 {
     let edges = corners.iter().zip(corners.iter().cycle().skip(1));
     let distances = edges.map(|(&from, &to)| to_segment(point, from, to));
     distances.fold(f64::INFINITY, f64::min)
 }
 
+#[cfg(test)]
 fn to_segment(point: [f64; 2], from: [f64; 2], to: [f64; 2]) -> f64 {
     let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
     let length = dx * dx + dy * dy;

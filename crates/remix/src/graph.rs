@@ -1,8 +1,8 @@
 //! The GStreamer graph: coded pictures in, decoded, painted on, coded again. It is handed bytes, never
 //! names.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -139,8 +139,7 @@ impl Graph {
         ];
         pipeline.add_many(elements).map_err(lacking)?;
         gst::Element::link_many(elements).map_err(lacking)?;
-        let painted =
-            between.static_pad("src").ok_or_else(|| broken("a queue without an end"))?;
+        let painted = between.static_pad("src").ok_or_else(|| broken("a queue without an end"))?;
         let bus = pipeline.bus().ok_or_else(|| broken("a graph without a bus"))?;
         pipeline.set_state(gst::State::Ready).map_err(unwilling)?;
         Ok(Self { pipeline, bus, source, painted, encoder, sink, gop_s: coder.gop_s })
@@ -158,7 +157,8 @@ impl Graph {
         way: &Way<'_>,
     ) -> Result<CodedPictures> {
         if clip.codec != "h264" {
-            let words = format!("the clip's pictures are {}; remixes are made of H.264", clip.codec);
+            let words =
+                format!("the clip's pictures are {}; remixes are made of H.264", clip.codec);
             return Err(Error::new(Kind::Unsupported, words));
         }
         let (numerator, denominator) = clip.rate;
@@ -239,7 +239,8 @@ impl Graph {
             let shown = shown.ok_or_else(|| broken("a picture without a time"))?;
             let number = numbered(shown, clip.rate) - delay;
             let number = u64::try_from(number).map_err(|_| broken("a picture before the first"))?;
-            let bytes = buffer.map_readable().map_err(|_| broken("a picture that cannot be read"))?;
+            let bytes =
+                buffer.map_readable().map_err(|_| broken("a picture that cannot be read"))?;
             let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             pictures.push(CodedPicture { bytes: bytes.as_slice().to_vec(), number, is_key });
             (way.progress)(pictures.len() as f64 / clip.pictures.len().max(1) as f64);
@@ -298,7 +299,8 @@ fn paint_at(pad: &gst::Pad, rate: (i32, i32), paint: Box<Paint>) {
             let strides = [0, 1, 2].map(|index: usize| frame.plane_stride()[index] as usize);
             let planes = frame.planes_data_mut();
             let [luma, blue, red, ..] = planes;
-            let planes = [(&mut *luma, strides[0]), (&mut *blue, strides[1]), (&mut *red, strides[2])];
+            let planes =
+                [(&mut *luma, strides[0]), (&mut *blue, strides[1]), (&mut *red, strides[2])];
             let (width, height) = (info.width() as usize, info.height() as usize);
             let coding = Coding {
                 bt601: matches!(info.colorimetry().matrix(), VideoColorMatrix::Bt601),

@@ -5,7 +5,7 @@ use crate::template::{Layer, Template};
 
 /// What a slot that a template names later must be better by: the share of it that the product takes,
 /// over time. Templates name the places where faces usually are last.
-const LATER_SLOT: f64 = 0.1;
+const LATER_SLOT: f64 = 0.25;
 
 /// Slots of a template's layers, in pixels, for a product that is in `seen` (time in seconds, box in
 /// pixels). `has` says whether a layer has anything to show.
@@ -56,9 +56,10 @@ fn search(
     };
     for (rank, slot) in layer.slots.iter().enumerate() {
         let slot = slot.of(zone);
-        let free = layers.iter().zip(chosen.iter()).all(|((_, other), taken)| {
-            !layer.when.meets(other.when) || !taken.overlaps(&slot)
-        });
+        let free = layers
+            .iter()
+            .zip(chosen.iter())
+            .all(|((_, other), taken)| !layer.when.meets(other.when) || !taken.overlaps(&slot));
         if free {
             let more = covered(layer, &slot) + rank as f64 * LATER_SLOT;
             chosen.push(slot);

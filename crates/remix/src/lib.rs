@@ -12,6 +12,8 @@ mod colour;
 mod content;
 mod drawing;
 mod follow;
+#[cfg(test)]
+mod frames_tests;
 mod geometry;
 mod graph;
 mod layout;
@@ -30,7 +32,9 @@ mod zoom;
 use std::sync::{Arc, Mutex};
 
 use reprise_media::view::{Observer, PictureView, SoundView};
-use reprise_media::{EncodeSettings, Media, Still, WindowOptions, look, probe, put_together, take_apart};
+use reprise_media::{
+    EncodeSettings, Media, Still, WindowOptions, look, probe, put_together, take_apart,
+};
 use reprise_model::clip::Clip;
 use reprise_model::plan::Plan;
 use reprise_model::remix::{Effect, MixLoudness, Music, Overlay};
@@ -114,7 +118,9 @@ pub struct Told {
 }
 
 impl Order {
-    /// Plans the pictures. Fonts are read here, and the brand's picture.
+    /// Plans the pictures. Fonts are read here, and the brand's picture. Pango crashes where two threads
+    /// of a process use it, so all plans of a process are to be made by one thread; [`Remixer`] gives
+    /// each a process.
     ///
     /// # Errors
     /// `Usage` for unknown music; `Malformed` where a picture or a plan cannot be read; `Limit` where
@@ -245,7 +251,8 @@ struct Copied {
 impl Copied {
     fn planes(&mut self) -> Planes<'_> {
         let [luma, blue, red] = &mut self.planes;
-        let planes = [(&mut luma.0[..], luma.1), (&mut blue.0[..], blue.1), (&mut red.0[..], red.1)];
+        let planes =
+            [(&mut luma.0[..], luma.1), (&mut blue.0[..], blue.1), (&mut red.0[..], red.1)];
         Planes { width: self.size.0, height: self.size.1, planes }
     }
 }

@@ -153,6 +153,8 @@ mod tests {
         let mut channels = [long.clone(), long];
         limit(&mut channels, 48_000, -2.0);
         assert!(channels[0][24_000] < 0.8);
-        assert!((channels[0][10_000] - 0.3).abs() < 1e-6 && (channels[0][47_000] - 0.3).abs() < 0.002);
+        assert!(
+            (channels[0][10_000] - 0.3).abs() < 1e-6 && (channels[0][47_000] - 0.3).abs() < 0.002
+        );
     }
 }

@@ -142,10 +142,15 @@ fn gains(own: Option<&[f64]>, speaking: &[bool], music: f64, balance: &Balance) 
 fn activity(levels: &[f64], spoken: &[(f64, f64)]) -> Vec<bool> {
     let mut sorted: Vec<f64> = levels.iter().copied().filter(|&level| level > SILENT).collect();
     sorted.sort_by(f64::total_cmp);
-    let at = |share: f64| sorted.get((sorted.len().saturating_sub(1) as f64 * share) as usize).copied();
+    let at =
+        |share: f64| sorted.get((sorted.len().saturating_sub(1) as f64 * share) as usize).copied();
     let (floor, loud) = (at(0.1).unwrap_or(SILENT), at(0.9).unwrap_or(SILENT));
     // Where all is about equally loud (someone talks on without a pause), all counts.
-    let from = if loud - floor < 8.0 { floor - 6.0 } else { (floor + 0.35 * (loud - floor)).max(loud - 20.0) };
+    let from = if loud - floor < 8.0 {
+        floor - 6.0
+    } else {
+        (floor + 0.35 * (loud - floor)).max(loud - 20.0)
+    };
     let block = |index: usize| {
         let (start, end) = (index as f64 / BLOCKS as f64, (index + 1) as f64 / BLOCKS as f64);
         spoken.iter().any(|(from, until)| *from < end && *until > start)
@@ -243,9 +248,8 @@ fn bring_to_level(whole: &mut [Vec<f32>; 2], rate: u32, target: Option<f64>) -> 
     // What the limiter takes is given back, a few times.
     for _ in 0..4 {
         let factor = 10f64.powf(gain_db / 20.0) as f32;
-        let mut tried = [0, 1].map(|side| -> Vec<f32> {
-            whole[side].iter().map(|sample| sample * factor).collect()
-        });
+        let mut tried = [0, 1]
+            .map(|side| -> Vec<f32> { whole[side].iter().map(|sample| sample * factor).collect() });
         limiter::limit(&mut tried, rate, CEILING_DB);
         let off = target - integrated(&tried, rate)?.unwrap_or(target);
         if off.abs() < 0.2 || (gain_db + off).abs() > GAIN_MAX_DB {
@@ -304,11 +308,16 @@ mod tests {
 
     #[test]
     fn music_comes_up_in_pauses_and_is_down_before_speech() {
-        let levels: Vec<f64> = (0..100).map(|i| if (30..60).contains(&i) { -20.0 } else { -60.0 }).collect();
+        let levels: Vec<f64> =
+            (0..100).map(|i| if (30..60).contains(&i) { -20.0 } else { -60.0 }).collect();
         let speaking = activity(&levels, &[]);
         let gains = gains(Some(&levels), &speaking, -10.0, &BALANCE);
         assert!((gains[10] - (-20.0 - 8.0 + 10.0)).abs() < 1e-9, "{}", gains[10]);
-        assert!(gains[29..61].iter().all(|gain| (gain - (-26.0)).abs() < 1e-9), "{:?}", &gains[20..70]);
+        assert!(
+            gains[29..61].iter().all(|gain| (gain - (-26.0)).abs() < 1e-9),
+            "{:?}",
+            &gains[20..70]
+        );
         assert!(gains.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 2.0));
     }
 

@@ -69,9 +69,11 @@ impl Motion {
         match self {
             Self::None => REST,
             Self::Fade => Pose { opacity: ease_out(share), ..REST },
-            Self::Pop => {
-                Pose { scale: 0.55 + 0.45 * back_out(share), opacity: (share * 3.0).min(1.0), ..REST }
-            }
+            Self::Pop => Pose {
+                scale: 0.55 + 0.45 * back_out(share),
+                opacity: (share * 3.0).min(1.0),
+                ..REST
+            },
             Self::Rise => slid(share, [0.0, SLIDE * left]),
             Self::Drop => slid(share, [0.0, -SLIDE * left]),
             Self::FromLeft => slid(share, [-SLIDE * left, 0.0]),

@@ -54,7 +54,10 @@ impl Painter {
                     return (Sprite::new(own, self.coding), [0.0, 0.0]);
                 }
                 let scaled = own.scaled(f64::from(step) / STEPS);
-                let grown = [own.width as f64 - scaled.width as f64, own.height as f64 - scaled.height as f64];
+                let grown = [
+                    own.width as f64 - scaled.width as f64,
+                    own.height as f64 - scaled.height as f64,
+                ];
                 (Sprite::new(&scaled, self.coding), grown.map(|by| by / 2.0))
             });
             let at = [0, 1].map(|axis| actor.at[axis] + pose.offset[axis] * short + shift[axis]);

@@ -233,7 +233,11 @@ impl Artist<'_> {
             let motion = (layer.enter, layer.leave, layer.idle);
             scene.actors.push(Actor { drawing, at: [area.x, area.y], shown_s, motion });
             let overlay = Overlay {
-                effect, text: None, is_cut: false, span: span(shown_s), area: area.into(),
+                effect,
+                text: None,
+                is_cut: false,
+                span: span(shown_s),
+                area: area.into(),
             };
             scene.overlays.push(overlay);
             return Ok(());
@@ -319,8 +323,6 @@ impl Artist<'_> {
         let em = layer.size * self.short;
         let room = self.room();
         let outline = self.colour(layer.outline.as_ref());
-        let border = if outline.is_some() { outline_width(em) * 2.0 } else { 0.0 };
-        let (pad, lead) = (shapes::padding(layer.shape, em), shapes::beginning(layer.shape, em));
         // A star is narrow at its corners: its text gets less of the box.
         let inner = if layer.shape == Shape::Burst { 0.94 } else { 1.0 };
         let style = Style {
@@ -330,13 +332,21 @@ impl Artist<'_> {
             lines: layer.lines,
             align: if layer.shape == Shape::Burst { 0.5 } else { layer.at[0] },
         };
-        let text_room = [
-            ((room[0] - 2.0 * pad[0] - lead - border) * inner).max(em),
-            ((room[1] - 2.0 * pad[1] - border) * inner).max(em * 0.8),
-        ];
-        let text = Fitted::new(runs, &style, text_room[0], text_room[1])?;
-        let width = (text.width() + 2.0 * pad[0] + lead + border).min(room[0]);
-        let mut height = (text.height() + 2.0 * pad[1] + border).min(room[1]);
+        // What lies around the text: on both sides together, above and below together.
+        let around = |em: f64| {
+            let (pad, lead) =
+                (shapes::padding(layer.shape, em), shapes::beginning(layer.shape, em));
+            let border = if outline.is_some() { outline_width(em) * 2.0 } else { 0.0 };
+            (2.0 * pad[0] + lead + border, 2.0 * pad[1] + border)
+        };
+        let text = Fitted::new(runs, &style, |em| {
+            let (sides, ends) = around(em);
+            (((room[0] - sides) * inner).max(em), ((room[1] - ends) * inner).max(em * 0.8))
+        })?;
+        let (sides, ends) = around(text.em);
+        let lead = shapes::beginning(layer.shape, text.em);
+        let width = (text.width() + sides).min(room[0]);
+        let mut height = (text.height() + ends).min(room[1]);
         if layer.shape == Shape::Burst {
             height = height.max(width * 0.5).min(room[1]);
         }

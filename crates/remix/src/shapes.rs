@@ -41,7 +41,13 @@ pub const SHADOW: f64 = 8.0;
 ///
 /// # Errors
 /// `Bug` where cairo refuses.
-pub fn draw(context: &cairo::Context, shape: Shape, area: &Rect, fill: Colour, em: f64) -> Result<()> {
+pub fn draw(
+    context: &cairo::Context,
+    shape: Shape,
+    area: &Rect,
+    fill: Colour,
+    em: f64,
+) -> Result<()> {
     if shape == Shape::None {
         return Ok(());
     }
@@ -54,7 +60,10 @@ pub fn draw(context: &cairo::Context, shape: Shape, area: &Rect, fill: Colour, e
     outline(context, shape, area, em);
     let body = if shape == Shape::Bar { BLACK.with_alpha(0.62) } else { fill };
     let gradient = cairo::LinearGradient::new(0.0, area.y, 0.0, area.bottom());
-    let (top, bottom) = (body.towards(WHITE.with_alpha(body.alpha), 0.10), body.towards(BLACK.with_alpha(body.alpha), 0.08));
+    let (top, bottom) = (
+        body.towards(WHITE.with_alpha(body.alpha), 0.10),
+        body.towards(BLACK.with_alpha(body.alpha), 0.08),
+    );
     for (at, colour) in [(0.0, top), (0.55, body), (1.0, bottom)] {
         gradient.add_color_stop_rgba(at, colour.red, colour.green, colour.blue, colour.alpha);
     }
@@ -126,7 +135,10 @@ fn outline(context: &cairo::Context, shape: Shape, area: &Rect, em: f64) {
             for step in 0..points * 2 {
                 let reach = if step % 2 == 0 { 1.0 } else { 0.86 };
                 let angle = f64::from(step) * PI / f64::from(points) - PI / 2.0;
-                let at = (cx + angle.cos() * width / 2.0 * reach, cy + angle.sin() * height / 2.0 * reach);
+                let at = (
+                    cx + angle.cos() * width / 2.0 * reach,
+                    cy + angle.sin() * height / 2.0 * reach,
+                );
                 if step == 0 { context.move_to(at.0, at.1) } else { context.line_to(at.0, at.1) }
             }
             context.close_path();
@@ -189,7 +201,12 @@ pub fn arrow(
         }
         ArrowStyle::Wedge => polygon(
             context,
-            &[[0.0, 0.0], [-length, -0.34 * length], [-0.78 * length, 0.0], [-length, 0.34 * length]],
+            &[
+                [0.0, 0.0],
+                [-length, -0.34 * length],
+                [-0.78 * length, 0.0],
+                [-length, 0.34 * length],
+            ],
         ),
         ArrowStyle::Brush => {
             let (head, wide) = (0.38 * length, 0.28 * length);
@@ -197,10 +214,20 @@ pub fn arrow(
             context.line_to(-head, -wide);
             context.line_to(-0.34 * length, -0.09 * length);
             context.curve_to(
-                -0.62 * length, -0.1 * length, -0.86 * length, 0.02 * length, -length, 0.3 * length,
+                -0.62 * length,
+                -0.1 * length,
+                -0.86 * length,
+                0.02 * length,
+                -length,
+                0.3 * length,
             );
             context.curve_to(
-                -0.8 * length, 0.14 * length, -0.6 * length, 0.1 * length, -0.34 * length, 0.1 * length,
+                -0.8 * length,
+                0.14 * length,
+                -0.6 * length,
+                0.1 * length,
+                -0.34 * length,
+                0.1 * length,
             );
             context.line_to(-head, wide);
             context.close_path();

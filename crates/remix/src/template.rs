@@ -142,7 +142,7 @@ pub struct Layer {
     #[serde(default)]
     pub heading: bool,
     /// Height of the letters (their em) as a share of the picture's short side, 0.02 to 0.2. Long
-    /// texts get smaller, down to 0.6 of it, then they end in dots.
+    /// texts get smaller, down to 0.54 of it, then they end in dots.
     pub size: f64,
     /// Lines at most, 1 to 4.
     #[serde(default = "one")]
@@ -339,7 +339,8 @@ impl Template {
             if layer.slots.is_empty() || layer.slots.len() > 4 {
                 faults.push(Some(format!("{kind:?} needs 1 to 4 slots")));
             }
-            let inside = |slot: &Rect| Rect::new(0.0, 0.0, 1.0, 1.0).holds(slot) && !slot.is_empty();
+            let inside =
+                |slot: &Rect| Rect::new(0.0, 0.0, 1.0, 1.0).holds(slot) && !slot.is_empty();
             if !layer.slots.iter().all(inside) {
                 faults.push(Some(format!("a slot of {kind:?} leaves the safe zone or is empty")));
             }

@@ -43,7 +43,8 @@ impl Words {
         let all = Self::all()?;
         let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or("").to_ascii_lowercase();
         let wanted = languages.iter().map(|language| primary(language));
-        let found = wanted.filter_map(|code| all.iter().find(|words| words.language == code)).next();
+        let found =
+            wanted.filter_map(|code| all.iter().find(|words| words.language == code)).next();
         let found = found.or(all.first()).cloned();
         found.ok_or_else(|| Error::new(Kind::Bug, "there are no words"))
     }
@@ -76,7 +77,8 @@ impl Words {
     /// # Errors
     /// `Malformed` where the time zone is unknown or the time is none.
     pub fn plan(&self, plan: &Plan) -> Result<String> {
-        let wrong = |what: String| Error::new(Kind::Malformed, what).in_file(format!("plan {}", plan.id));
+        let wrong =
+            |what: String| Error::new(Kind::Malformed, what).in_file(format!("plan {}", plan.id));
         let zone = TimeZone::get(&plan.timezone)
             .map_err(|_| wrong(format!("there is no time zone `{}`", plan.timezone)))?;
         let at = Timestamp::from_microsecond(plan.starts_at.micros())
@@ -117,7 +119,8 @@ pub fn money(price: Money) -> String {
     };
     let whole = price.value.trunc() == price.value;
     // Cents that are there are never rounded away.
-    let decimals = if whole { 0 } else { price.value.normalize().scale().clamp(decimals.max(1), 4) };
+    let decimals =
+        if whole { 0 } else { price.value.normalize().scale().clamp(decimals.max(1), 4) };
     let text = format!("{:.*}", decimals as usize, price.value);
     let (units, cents) = text.split_once('.').unwrap_or((&text, ""));
     let mut grouped = String::new();

@@ -19,7 +19,7 @@ pub struct Advice {
     /// Names what is there; part of every key that depends on it.
     pub digest: String,
     listener: Option<Arc<Listener>>,
-    reader: Option<Arc<TextReader>>,
+    pub(crate) reader: Option<Arc<TextReader>>,
     face_model: Vec<u8>,
     face_cascade: String,
     product_model: Vec<u8>,

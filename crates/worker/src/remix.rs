@@ -107,7 +107,8 @@ pub fn remix(
         coder: Coder::default(),
         encode: options.profile.settings.clone(),
     };
-    let (made, remix) = make_remix(&order, whole.mp4, remixer, request.check.then_some(options), way)?;
+    let (made, remix) =
+        make_remix(&order, whole.mp4, remixer, request.check.then_some(options), way)?;
     let json = serde_json::to_vec_pretty(&remix)
         .map_err(|error| Error::new(Kind::Bug, "the record cannot be written").caused_by(error))?;
     if let Some(cover) = &made.cover {
@@ -191,9 +192,10 @@ fn judge(
         Arc::new(MemorySource::new(name, bytes))
     };
     let look_for = options.advice.completed(LookFor::default());
-    let decode = |name: &str, bytes, look_for: &LookFor, adviser: &dyn Adviser| -> Result<Decoded> {
-        options.workers.decode_clip(source(name, bytes), look_for, adviser)
-    };
+    let decode =
+        |name: &str, bytes, look_for: &LookFor, adviser: &dyn Adviser| -> Result<Decoded> {
+            options.workers.decode_clip(source(name, bytes), look_for, adviser)
+        };
     let reads = Reads(&options.advice);
     let (finished, before) = std::thread::scope(|scope| {
         let before = scope.spawn(|| decode("clip.mp4", original, &LookFor::faults(), &NoAdviser));
@@ -269,6 +271,7 @@ fn bind(verdicts: &mut [Verdict], clip: &Clip, plan: &Plan) {
     let verdict = verdicts.iter_mut().find(|verdict| verdict.rule == RuleId::ProductInLive);
     if let Some(verdict) = verdict.filter(|verdict| verdict.tier == Tier::Basic) {
         verdict.verdict = Outcome::Fail;
-        verdict.detail = format!("{} is not among the products of the LIVE {}", missing.title, plan.id);
+        verdict.detail =
+            format!("{} is not among the products of the LIVE {}", missing.title, plan.id);
     }
 }

@@ -166,7 +166,8 @@ fn open_plan(plan: &str, clip: &Path) -> Result<Plan> {
 }
 
 fn list(json: bool) -> Result<ExitCode> {
-    let templates: Vec<Template> = Template::names().map(Template::built_in).collect::<Result<_>>()?;
+    let templates: Vec<Template> =
+        Template::names().map(Template::built_in).collect::<Result<_>>()?;
     let scores: Vec<Score> = Score::names().map(Score::built_in).collect::<Result<_>>()?;
     let mut rows = vec![["template", "music", "for", "licence"].map(str::to_owned).to_vec()];
     for template in &templates {

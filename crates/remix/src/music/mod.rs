@@ -36,7 +36,12 @@ pub fn play(score: &Score, samples: usize, rate: u32) -> Piece {
         // What the last bar's tones still ring is cut softly.
         fade_out(&mut channel[..end], (0.02 * f64::from(rate)) as usize);
     }
-    let ring = synth::last_chord(score, bars, rate, (samples - end.min(samples)).min((RING_S * f64::from(rate)) as usize));
+    let ring = synth::last_chord(
+        score,
+        bars,
+        rate,
+        (samples - end.min(samples)).min((RING_S * f64::from(rate)) as usize),
+    );
     for (channel, ring) in channels.iter_mut().zip(&ring.channels) {
         for (value, ring) in channel[end..].iter_mut().zip(ring) {
             *value += ring;
@@ -61,7 +66,8 @@ mod tests {
     const RATE: u32 = 48_000;
 
     fn energy(samples: &[f32]) -> f64 {
-        samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum::<f64>() / samples.len().max(1) as f64
+        samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum::<f64>()
+            / samples.len().max(1) as f64
     }
 
     #[test]
@@ -90,7 +96,9 @@ mod tests {
         let round = (score.bar_s() * score.chords.len() as f64 * f64::from(RATE)) as usize;
         let piece = play(&score, round * 2 + RATE as usize, RATE);
         let left = &piece.channels[0];
-        assert!((1000..round - 2000).step_by(997).all(|i| (left[i] - left[i + round]).abs() < 1e-6));
+        assert!(
+            (1000..round - 2000).step_by(997).all(|i| (left[i] - left[i + round]).abs() < 1e-6)
+        );
     }
 
     #[test]

@@ -166,11 +166,13 @@ impl Score {
             return Some(format!("`{wrong}` is no chord"));
         }
         let drums = &self.drums;
-        let patterns = [
-            &drums.kick, &drums.snare, &drums.clap, &drums.hat, &drums.open_hat, &drums.shaker,
-        ];
+        let patterns =
+            [&drums.kick, &drums.snare, &drums.clap, &drums.hat, &drums.open_hat, &drums.shaker];
         let others = self.bass.iter().map(|bass| &bass.pattern).chain(
-            self.melody.iter().flat_map(|melody| [Some(&melody.pattern), melody.answer.as_ref()]).flatten(),
+            self.melody
+                .iter()
+                .flat_map(|melody| [Some(&melody.pattern), melody.answer.as_ref()])
+                .flatten(),
         );
         let mut all = patterns.into_iter().filter(|pattern| !pattern.is_empty()).chain(others);
         let wrong = all.find(|pattern| pattern.len() != 16)?;

@@ -1,6 +1,6 @@
 //! The synthesiser: a handful of voices, each a formula.
 
-use std::f64::consts::TAU;
+use std::f64::consts::{SQRT_2, TAU};
 use std::sync::LazyLock;
 
 use super::Piece;
@@ -22,14 +22,16 @@ pub fn last_chord(score: &Score, bars: usize, rate: u32, samples: usize) -> Piec
     let mut stage = Stage::new(samples, rate, false);
     let length = samples as f64 / f64::from(rate);
     // Pieces end where they began.
-    let tones = score.tones(if bars == 0 { 0 } else { bars / score.chords.len() * score.chords.len() }, 4);
+    let tones =
+        score.tones(if bars == 0 { 0 } else { bars / score.chords.len() * score.chords.len() }, 4);
     for (index, tone) in tones.iter().take(4).enumerate() {
         let pan = (index as f64 - 1.0) * 0.25;
         stage.add(0.0, length, pan, |t| 0.16 * keys(*tone, t) * (-2.2 * t).exp());
     }
     if let Some(bass) = &score.bass {
         let low = score.tones(0, 2).first().copied().unwrap_or(36.0);
-        stage.add(0.0, length, 0.0, |t| bass.level * 0.5 * low_tone(low, t, 0.2) * (-2.5 * t).exp());
+        stage
+            .add(0.0, length, 0.0, |t| bass.level * 0.5 * low_tone(low, t, 0.2) * (-2.5 * t).exp());
     }
     if !score.drums.kick.is_empty() {
         stage.add(0.0, 0.3, 0.0, |t| 0.8 * kick(t));
@@ -64,7 +66,7 @@ impl Stage {
         let (start, count) = ((at_s * rate) as usize, (length_s * rate) as usize);
         let total = self.piece.channels[0].len();
         let angle = (pan.clamp(-1.0, 1.0) + 1.0) * std::f64::consts::FRAC_PI_4;
-        let gains = [angle.cos() * 1.4142, angle.sin() * 1.4142];
+        let gains = [angle.cos() * SQRT_2, angle.sin() * SQRT_2];
         for index in 0..count {
             let at = start + index;
             let at = if at < total {
@@ -108,7 +110,11 @@ fn play_bar(stage: &mut Stage, score: &Score, number: usize, start: f64) {
     }
     for (step, loud) in strokes(&drums.clap) {
         stage.add(at(step), 0.22, -0.1, |t| {
-            let hands = if t < 0.03 { ((t * 100.0) % 1.0 * -4.0).exp() } else { (-20.0 * (t - 0.03)).exp() };
+            let hands = if t < 0.03 {
+                ((t * 100.0) % 1.0 * -4.0).exp()
+            } else {
+                (-20.0 * (t - 0.03)).exp()
+            };
             0.34 * loud * bright_noise(t, 2) * hands
         });
     }
@@ -137,7 +143,8 @@ fn play_bar(stage: &mut Stage, score: &Score, number: usize, start: f64) {
             let next = (step + 1..16).find(|&s| pitch(letters[s]).is_some()).unwrap_or(16);
             let length = (next - step) as f64 * sixteenth * 0.95;
             stage.add(at(step), length, 0.0, |t| {
-                let envelope = (t * 200.0).min(1.0) * (-1.6 * t).exp() * ((length - t) * 80.0).min(1.0);
+                let envelope =
+                    (t * 200.0).min(1.0) * (-1.6 * t).exp() * ((length - t) * 80.0).min(1.0);
                 0.5 * bass.level * low_tone(tone, t, bass.bright) * envelope
             });
         }
@@ -162,7 +169,9 @@ fn play_bar(stage: &mut Stage, score: &Score, number: usize, start: f64) {
     if let Some(melody) = &score.melody {
         let answer = melody.answer.as_ref().filter(|_| number % 2 == 1);
         let digits = answer.unwrap_or(&melody.pattern).chars().enumerate();
-        for (step, digit) in digits.filter_map(|(step, letter)| Some((step, letter.to_digit(10)? as usize))) {
+        for (step, digit) in
+            digits.filter_map(|(step, letter)| Some((step, letter.to_digit(10)? as usize)))
+        {
             let tone = chord[digit % chord.len()] + 12.0 * (digit / chord.len()) as f64 + 12.0;
             let pan = if step % 4 < 2 { -0.35 } else { 0.35 };
             for (late, loud, pan) in [(0.0, 1.0, pan), (3.0 * sixteenth, 0.28, -pan)] {
@@ -255,7 +264,8 @@ const NOISE_RATE: f64 = 48_000.0;
 
 /// Noise that is the same each time: a hash of the instant.
 fn noise(t: f64, seed: u64) -> f64 {
-    let mut bits = (t * NOISE_RATE).round().max(0.0) as u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bits =
+        (t * NOISE_RATE).round().max(0.0) as u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (bits >> 11) as f64 / (1u64 << 52) as f64 - 1.0
