@@ -1,8 +1,9 @@
 //! Quick post edit: a clip, a template and wishes to a remix that is ready to post.
 //!
-//! [`prepare`] starts GStreamer; [`remix`] plans the pictures (`scene`), mixes the sound (`mix`),
-//! and runs the graph (`graph`), which decodes each picture, has it painted on (`painter`) and codes it
-//! anew. Templates, music and words are data in `pipelines/remix/`.
+//! [`Order::plan`] plans the pictures (`scene`); [`Planned::make`] mixes the sound (`mix`) and runs the
+//! graph (`graph`), which decodes each picture, has it painted on (`painter`) and codes it anew.
+//! [`Remixer`] does both in a process that shuts itself in (`child`). Templates, music and words are data
+//! in `pipelines/remix/`.
 
 mod approach;
 mod arrow;
