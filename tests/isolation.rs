@@ -207,7 +207,9 @@ fn a_run_goes_on_where_a_child_crashes() {
     let crashed: Vec<_> =
         outcome.not_clipped.iter().filter(|not| not.detail.contains("SIGSEGV")).collect();
     assert_eq!(crashed.len(), 1, "{:?}", outcome.not_clipped);
-    assert!(!outcome.clips.is_empty());
+    // Which of the two windows meets the crash is a race; the other is judged to its end.
+    let judged = outcome.not_clipped.iter().filter(|not| not.rule != "none").count();
+    assert_eq!(outcome.clips.len() + judged, 1, "{:?}", outcome.not_clipped);
 }
 
 #[test]

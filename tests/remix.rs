@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use reprise_model::clip::{Clip, ClipProduct, ProductSighting, Word};
 use reprise_model::remix::{Effect, Remix};
-use reprise_model::{MediaTime, Money, Outcome, RuleId};
+use reprise_model::{MediaTime, Money, Outcome, RuleId, Span};
 use reprise_tests::command::{descendants, reprise, start};
-use reprise_tests::{live, readback};
+use reprise_tests::session::{Session, short_clips};
+use reprise_tests::{live, readback, results};
 
 /// A clip of 9 s of the made LIVE with a product that moves, and words.
 fn clip(folder: &Path) -> PathBuf {
@@ -185,7 +186,8 @@ fn what_is_declared_is_on_the_picture_and_the_rest_is_untouched() {
         let at = MediaTime::from_seconds((f64::from(number) + 0.5) / 30.0);
         let (before, after) = (gray(&clip, number), gray(&out, number));
         assert_eq!((before.len(), after.len()), (720 * 1280, 720 * 1280));
-        let shown: Vec<_> = remix.overlays.iter().filter(|o| o.span.contains(at)).collect();
+        let shown: Vec<_> =
+            remix.overlays.iter().filter(|o| Span::from(o.span).contains(at)).collect();
         assert!(!shown.is_empty());
         let mut changed_inside = vec![0usize; shown.len()];
         let mut changed_outside = 0usize;
@@ -354,4 +356,83 @@ fn cancelling_works_at_once() {
     let left: Vec<u32> = descendants(std::process::id());
     let left: Vec<&u32> = left.iter().filter(|id| is_remix(id) && parent_is_this(id)).collect();
     assert!(left.is_empty(), "a process is left: {left:?}");
+}
+
+#[test]
+fn a_remix_through_the_queue_lies_beside_its_clip_and_is_taken_down_with_it() {
+    use reprise_queue::{Lane, NewJob, State};
+    let folder = tempfile::tempdir().unwrap();
+    let session = Session::new();
+    let out = folder.path().join("out");
+    let out_text = out.to_str().unwrap().to_owned();
+    let settings = short_clips(folder.path()).display().to_string();
+    let manifest = session.manifest().display().to_string();
+    reprise(["run", &manifest, "--out", &out_text, "--settings", &settings]).expect(0);
+    let (clip_folder, clip) = results::clips(&results::session_folder(&out)).remove(0);
+    let before = std::fs::read(clip_folder.join("clip.mp4")).unwrap();
+
+    let url = format!("sqlite://{}/queue.db", folder.path().display());
+    let queue = reprise_queue::open(&url).unwrap();
+    let creator = session_creator(&session);
+    let body = |clip: &str| {
+        serde_json::json!({
+            "out": out_text, "session": "fixture-evening", "clip": clip, "template": "fresh-market",
+            "wishes": { "off": ["zoom"], "texts": { "hook": "Fresh today" } }, "creator": creator,
+        })
+    };
+    let put = |key: &str, clip: &str| {
+        let new = NewJob {
+            tenant: "friday-show".to_owned(),
+            lane: Lane::Remix,
+            kind: "remix.requested".to_owned(),
+            key: key.to_owned(),
+            body: body(clip),
+        };
+        queue.enqueue(&new).unwrap().id
+    };
+    let wanted = put("one", &clip.clip_id);
+    let missing = put("two", "no-such-clip");
+    let worker = ["worker", "--queue", &url, "--until-empty"];
+    start(worker).wait(Duration::from_secs(300)).expect(0);
+
+    let job = queue.job(&wanted).unwrap().unwrap();
+    assert_eq!(job.state, State::Done, "{:?}", job.failure);
+    assert_eq!((job.progress.done, job.progress.total), (100, 100));
+    let result = job.result.unwrap();
+    let made = results::session_folder(&out)
+        .join("remixes")
+        .join(&clip.clip_id)
+        .join(result["remix"].as_str().unwrap());
+    let record = std::fs::read(made.join("remix.json")).unwrap();
+    let record: Remix = serde_json::from_slice(&record).unwrap();
+    let mp4 = std::fs::read(made.join("remix.mp4")).unwrap();
+    assert_eq!(record.remix_blake3, blake3::hash(&mp4).to_hex().as_str());
+    assert!(record.overlays.iter().any(|o| o.text.as_deref() == Some("Fresh today")));
+    assert!(record.grade.is_some() && made.join("cover.jpg").exists());
+    let (was, is) =
+        (readback::read(&clip_folder.join("clip.mp4")), readback::read(&made.join("remix.mp4")));
+    assert_eq!(was.times.len(), is.times.len());
+    assert_eq!(
+        std::fs::read(clip_folder.join("clip.mp4")).unwrap(),
+        before,
+        "the clip was touched"
+    );
+    // A clip that is gone is no reason to try again.
+    let job = queue.job(&missing).unwrap().unwrap();
+    assert_eq!((job.state, job.failures), (State::Parked, 1));
+    assert!(job.failure.unwrap().error.contains("no such clip"));
+
+    // A remix that waits is stopped, what was made is removed.
+    let waiting = put("three", &clip.clip_id);
+    let seller = ["--seller", "friday-show", "--out", &out_text, "--queue", &url];
+    let takedown = ["takedown", "--creator", &creator];
+    reprise(takedown.into_iter().chain(seller)).expect(0);
+    assert_eq!(queue.job(&waiting).unwrap().unwrap().state, State::Cancelled);
+    assert!(!made.exists());
+}
+
+fn session_creator(session: &Session) -> String {
+    let text = std::fs::read_to_string(session.manifest()).unwrap();
+    let manifest: toml::Value = toml::from_str(&text).unwrap();
+    manifest["creator"].as_str().unwrap().to_owned()
 }

@@ -13,6 +13,7 @@ mod machine;
 mod measure;
 mod reading;
 mod recording;
+mod remix;
 mod report;
 
 use std::io::Write;
@@ -32,6 +33,7 @@ usage: reprise-benches [OPTIONS]
        reprise-benches log [OPTIONS]   a log of five million events; writes benches/LOG.md
        reprise-benches eval [OPTIONS]   (see eval --help)
        reprise-benches fleet [JOBS]   workers and queues, 100,000 jobs each; writes benches/FLEET.md
+       reprise-benches remix RECORDING   quick post edit; writes benches/REMIX.md
        reprise-benches costs   what a LIVE, a window and a job cost; writes benches/costs.toml
        reprise-benches capacity   what so many LIVEs a day take; writes docs/capacity.md
        reprise-benches eval-checks LIVES   the checks on LIVEs with known faults, and their cost
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     }
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["costs"] => return ended(bench_costs()),
+        ["remix", recording] => return ended(bench_remix(Path::new(recording))),
         ["capacity"] => return ended(write_capacity()),
         _ => {}
     }
@@ -91,6 +94,14 @@ fn bench_fleet(jobs: Option<&str>) -> Result<()> {
     let jobs = jobs.unwrap_or("100000").parse()?;
     let page = fleet::measured(&root, &reprise, &fleet::Wanted { pairs: 3, jobs })?;
     std::fs::write(root.join("benches/FLEET.md"), page)?;
+    Ok(())
+}
+
+fn bench_remix(recording: &Path) -> Result<()> {
+    let (root, reprise, work) = places(&Options::default())?;
+    let page = remix::measured(&reprise, recording, &work)?;
+    std::fs::write(root.join("benches/REMIX.md"), &page)?;
+    std::io::stdout().write_all(page.as_bytes())?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 pub mod attack;
+pub mod chromium;
 pub mod command;
 pub mod dice;
 pub mod hostile;
@@ -13,6 +14,7 @@ pub mod readback;
 pub mod reading;
 pub mod results;
 pub mod seeds;
+pub mod served;
 pub mod session;
 pub mod tree;
 pub mod watch;

@@ -126,17 +126,23 @@ struct SettingsFile {
     isolation: ChildLimits,
 }
 
-/// Where models lie: the folder that is named, or else `$REPRISE_MODELS`, or `reprise/models` in the
-/// user's data folder (XDG Base Directory Specification: a relative path counts for nothing).
+/// Where models lie: the folder that is named, or else `$REPRISE_MODELS`, or `models` in the
+/// data folder.
 pub fn models_folder(named: Option<&Path>) -> Option<PathBuf> {
-    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let of = |name: &str| of(name).map(PathBuf::from);
-    let data = || {
-        let data = of("XDG_DATA_HOME").filter(|path| path.is_absolute());
-        let data = data.or_else(|| Some(of("HOME")?.join(".local/share")))?;
-        Some(data.join("reprise/models"))
-    };
-    named.map(Path::to_owned).or_else(|| of("REPRISE_MODELS")).or_else(data)
+    let data = || Some(data_folder()?.join("models"));
+    named.map(Path::to_owned).or_else(|| of_environment("REPRISE_MODELS")).or_else(data)
+}
+
+/// `reprise` in the user's data folder (XDG Base Directory Specification: a relative path counts for
+/// nothing).
+pub fn data_folder() -> Option<PathBuf> {
+    let data = of_environment("XDG_DATA_HOME").filter(|path| path.is_absolute());
+    let data = data.or_else(|| Some(of_environment("HOME")?.join(".local/share")))?;
+    Some(data.join("reprise"))
+}
+
+fn of_environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 impl PipelineArgs {

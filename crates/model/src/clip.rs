@@ -7,7 +7,7 @@ use crate::moment::{Attributed, LikelyCause, Reason};
 use crate::money::Money;
 use crate::rule::RuleId;
 use crate::session::Visibility;
-use crate::span::Span;
+use crate::span::{ClipSpan, Span};
 use crate::time::{MediaDuration, MediaTime};
 use crate::verdict::{Grade, Verdict};
 
@@ -63,6 +63,9 @@ pub struct Clip {
     pub languages: Vec<String>,
     /// Where the product is; empty without product detection.
     pub product_track: Vec<ProductSighting>,
+    /// What the LIVE itself laid over the picture, or what looks so.
+    #[serde(default)]
+    pub overlays: Vec<ClipOverlay>,
     /// Every rule's answer.
     pub verdicts: Vec<Verdict>,
     /// The grade of the file as it is.
@@ -164,6 +167,16 @@ pub struct ProductSighting {
     pub product_id: String,
     /// Its corners, clockwise from the top left, in pixels.
     pub corners: [[f32; 2]; 4],
+}
+
+/// A place that stands still on the picture: a card, a sticker, a billboard, a logo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClipOverlay {
+    /// When it is there, up to half a second too early and too late.
+    #[serde(flatten)]
+    pub span: ClipSpan,
+    /// Left, top, width, height in pixels.
+    pub area: [f64; 4],
 }
 
 /// Suggestions for the post.

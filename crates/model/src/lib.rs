@@ -3,6 +3,8 @@
 
 pub mod bytes;
 pub mod clip;
+pub mod course;
+pub mod edits;
 pub mod error;
 pub mod event;
 pub mod explanation;
@@ -24,6 +26,6 @@ pub use error::{Error, Kind, Place, Result};
 pub use money::{Currency, Money};
 pub use redact::redacted;
 pub use rule::{RuleId, Tier};
-pub use span::Span;
+pub use span::{ClipSpan, Span};
 pub use time::{MediaDuration, MediaTime, WallTime};
 pub use verdict::{Grade, Outcome, Verdict};

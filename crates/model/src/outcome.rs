@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::course::{Chart, Totals};
 use crate::moment::{Lag, Moment};
 use crate::rule::RuleId;
-use crate::session::Visibility;
+use crate::session::{Product, Visibility};
 use crate::span::Span;
 use crate::time::{MediaDuration, MediaTime, WallTime};
 use crate::verdict::{Grade, Outcome};
@@ -32,6 +33,15 @@ pub struct SessionOutcome {
     pub recording: RecordingSummary,
     /// What the event log is.
     pub events: EventsSummary,
+    /// Its products, without what they cost the seller.
+    #[serde(default)]
+    pub products: Vec<Product>,
+    /// What the LIVE brought.
+    #[serde(default)]
+    pub totals: Totals,
+    /// Its course.
+    #[serde(default)]
+    pub chart: Chart,
     /// How late each signal answers.
     pub lag: Vec<Lag>,
     /// What the segmenter found, best first.

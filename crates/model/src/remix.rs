@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::clip::Post;
 use crate::rule::RuleId;
 use crate::session::Visibility;
-use crate::span::Span;
-use crate::time::MediaDuration;
+use crate::span::ClipSpan;
+use crate::time::{MediaDuration, MediaTime};
 use crate::verdict::{Grade, Verdict};
 
 /// What a remix can add; each can be switched off.
@@ -158,9 +158,22 @@ pub struct Overlay {
     pub is_cut: bool,
     /// When it is shown, in the clip.
     #[serde(flatten)]
-    pub span: Span,
+    pub span: ClipSpan,
     /// Where at most: left, top, width, height in pixels.
     pub area: [f64; 4],
+    /// Of an arrow, where its tip is, five times a second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tips: Vec<Tip>,
+}
+
+/// Where the tip of an arrow is in one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tip {
+    /// In the clip.
+    pub clip_time_s: MediaTime,
+    /// Pixels from the left and from the top.
+    pub at: [f64; 2],
 }
 
 /// Music that was added.

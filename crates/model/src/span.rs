@@ -87,6 +87,29 @@ pub fn merged(mut spans: Vec<Span>) -> Vec<Span> {
     out
 }
 
+/// A stretch of a clip, on its own time line; JSON: `clip_start_s` and `clip_end_s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClipSpan {
+    /// Its begin.
+    #[serde(rename = "clip_start_s")]
+    pub start: MediaTime,
+    /// Its end, which is not part of it.
+    #[serde(rename = "clip_end_s")]
+    pub end: MediaTime,
+}
+
+impl From<Span> for ClipSpan {
+    fn from(Span { start, end }: Span) -> Self {
+        Self { start, end }
+    }
+}
+
+impl From<ClipSpan> for Span {
+    fn from(ClipSpan { start, end }: ClipSpan) -> Self {
+        Self { start, end }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

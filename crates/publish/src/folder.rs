@@ -129,7 +129,11 @@ impl<'a> SessionFolder<'a> {
     /// Writes below `names`, and removes it again where the creator was taken down meanwhile, also where
     /// the writing failed half way. A takedown marks first and then lists what is there, so either it
     /// finds what was written, or its mark is found here.
-    fn while_wanted<T>(&self, names: &[&str], write: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn while_wanted<T>(
+        &self,
+        names: &[&str],
+        write: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         let written = write();
         self.must_be_wanted(names)?;
         written
@@ -156,6 +160,10 @@ impl<'a> SessionFolder<'a> {
             mark.at
         );
         Err(Error::new(Kind::Usage, message).in_file(self.prefix.clone()))
+    }
+
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        self.store
     }
 
     /// `<seller>/<session id>`.
@@ -238,16 +246,43 @@ impl<'a> SessionFolder<'a> {
     /// # Errors
     /// The store's.
     pub fn clip_is_whole(&self, folder: ClipFolder, clip_id: &str) -> Result<Option<Clip>> {
+        Ok(self.whole_clip(folder, clip_id)?.map(|(clip, _)| clip))
+    }
+
+    /// The metadata of a clip that ships; `None` where there are none that this version reads.
+    ///
+    /// # Errors
+    /// The store's; [`Kind::Usage`] for a name that no object can have.
+    pub fn clip_json(&self, clip_id: &str) -> Result<Option<Clip>> {
+        let found = self.store.get(&self.clip_key(clip_id, "clip.json")?)?;
+        Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// The object of a file of a clip that ships, such as `clip.mp4`.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for names that no object can have.
+    pub fn clip_key(&self, clip_id: &str, file: &str) -> Result<Key> {
+        self.key(&format!("{}/{}", self.clip_name(ClipFolder::Shipped, clip_id)?, one_part(file)?))
+    }
+
+    /// A clip with its file, where it is there and whole.
+    ///
+    /// # Errors
+    /// The store's; [`Kind::Usage`] for a name that no object can have.
+    pub fn clip(&self, clip_id: &str) -> Result<Option<(Clip, Vec<u8>)>> {
+        self.whole_clip(ClipFolder::Shipped, clip_id)
+    }
+
+    fn whole_clip(&self, folder: ClipFolder, clip_id: &str) -> Result<Option<(Clip, Vec<u8>)>> {
         let base = self.clip_name(folder, clip_id)?;
-        let Some(metadata) = self.store.get(&self.key(&format!("{base}/clip.json"))?)? else {
+        let get = |name: &str| self.store.get(&self.key(&format!("{base}/{name}"))?);
+        let (Some(metadata), Some(mp4)) = (get("clip.json")?, get("clip.mp4")?) else {
             return Ok(None);
         };
         let Ok(clip) = serde_json::from_slice::<Clip>(&metadata) else { return Ok(None) };
-        let Some(mp4) = self.store.get(&self.key(&format!("{base}/clip.mp4"))?)? else {
-            return Ok(None);
-        };
         let whole = clip.clip_id == clip_id && is_digest_of(&clip.source.clip_blake3, &mp4);
-        Ok(whole.then_some(clip))
+        Ok(whole.then_some((clip, mp4)))
     }
 
     /// The result of a stage, by what made it. `None` where there is none or it cannot be read, so
@@ -478,7 +513,7 @@ impl<'a> SessionFolder<'a> {
         })
     }
 
-    fn key(&self, name: &str) -> Result<Key> {
+    pub(crate) fn key(&self, name: &str) -> Result<Key> {
         Key::new(format!("{}/{name}", self.prefix))
     }
 
@@ -496,7 +531,7 @@ impl<'a> SessionFolder<'a> {
 }
 
 /// A name that is one part of a key, so that it cannot reach another folder.
-fn one_part(name: &str) -> Result<&str> {
+pub(crate) fn one_part(name: &str) -> Result<&str> {
     if name.is_empty() || name.contains('/') {
         let message =
             format!("a name inside a session's folder is one part, without `/`: {name:?}");
@@ -505,7 +540,7 @@ fn one_part(name: &str) -> Result<&str> {
     Ok(name)
 }
 
-fn is_digest_of(digest: &str, bytes: &[u8]) -> bool {
+pub(crate) fn is_digest_of(digest: &str, bytes: &[u8]) -> bool {
     blake3::hash(bytes).to_hex().as_str() == digest
 }
 

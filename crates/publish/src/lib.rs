@@ -4,11 +4,15 @@
 pub mod captions;
 mod folder;
 pub mod messages;
+mod remixes;
 pub mod report;
 mod run;
+mod sellers;
 pub mod takedown;
 pub mod webhooks;
 
 pub use folder::{ClipFiles, ClipFolder, Finished, SessionFolder};
+pub use remixes::RemixFiles;
 pub use report::{ReportData, render};
 pub use run::RunManifest;
+pub use sellers::Plans;

@@ -6,13 +6,14 @@ use reprise_model::clip::Clip;
 use reprise_model::plan::Plan;
 use reprise_model::remix::{Effect, Target};
 use reprise_model::{Money, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Run, cleaned};
 use crate::words::{Words, money};
 
 /// What the seller wishes of a remix.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wishes {
     /// Where it is posted.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use reprise_model::clip::{Clip, ProductSighting, Word};
 use reprise_model::plan::Plan;
 use reprise_model::remix::{Effect, Overlay};
-use reprise_model::{MediaTime, WallTime};
+use reprise_model::{MediaTime, Span, WallTime};
 
 use crate::drawing::{Coding, Planes};
 use crate::geometry::{Rect, SAFE_ZONE, to_outline};
@@ -133,7 +133,8 @@ fn assert_apart(overlays: &[Overlay], who: &str) {
         }
         assert!(zone().holds(&area), "{who}: {overlay:?} leaves the safe zone");
         for other in &overlays[..index] {
-            if other.effect != Effect::Arrow && other.span.overlaps(overlay.span) {
+            if other.effect != Effect::Arrow && Span::from(other.span).overlaps(overlay.span.into())
+            {
                 let other_area = Rect::from(other.area);
                 assert!(!area.overlaps(&other_area), "{who}: {overlay:?} lies on {other:?}");
             }
@@ -173,7 +174,7 @@ fn nothing_overlaps_leaves_the_zone_or_is_drawn_undeclared() {
                     let mut allowed: Vec<Rect> = overlays
                         .iter()
                         .filter(|overlay| {
-                            overlay.effect != Effect::Arrow && overlay.span.contains(at)
+                            overlay.effect != Effect::Arrow && Span::from(overlay.span).contains(at)
                         })
                         // The shadow, and what sliding in and popping up takes.
                         .map(|overlay| Rect::from(overlay.area).widened(60.0))

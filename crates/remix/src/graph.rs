@@ -74,6 +74,11 @@ pub fn prepare() -> Result<()> {
     Ok(())
 }
 
+/// Whether GStreamer has an element of this name here.
+pub fn has_element(name: &str) -> bool {
+    gst::init().is_ok() && gst::ElementFactory::find(name).is_some()
+}
+
 /// A graph that stands and waits for a clip. It opens no file from here on.
 pub struct Graph {
     pipeline: gst::Pipeline,

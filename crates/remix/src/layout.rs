@@ -1,5 +1,7 @@
 //! Which slot each layer gets: the one that covers least of the product, none over another.
 
+use reprise_model::clip::ClipOverlay;
+
 use crate::geometry::Rect;
 use crate::template::{Layer, Template};
 
@@ -7,15 +9,45 @@ use crate::template::{Layer, Template};
 /// over time. Templates name the places where faces usually are last.
 const LATER_SLOT: f64 = 0.25;
 
-/// Slots of a template's layers, in pixels, for a product that is in `seen` (time in seconds, box in
-/// pixels). `has` says whether a layer has anything to show.
+/// How much more it counts that an overlay of the LIVE is covered than that the product is.
+const OWN_COUNTS: f64 = 2.0;
+
+/// What layers had better not cover.
+pub struct About<'a> {
+    /// What they have to stay inside, pixels.
+    pub zone: &'a Rect,
+    /// Length of the clip, seconds.
+    pub duration_s: f64,
+    /// Where the product is seen: time in seconds, box in pixels.
+    pub seen: &'a [(f64, Rect)],
+    /// What the LIVE itself laid over the picture.
+    pub own: &'a [Taken],
+}
+
+/// A place that is taken for a while.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Taken {
+    /// Where, pixels.
+    pub area: Rect,
+    /// From when to when, seconds.
+    pub shown_s: (f64, f64),
+}
+
+impl Taken {
+    /// By an overlay of the LIVE.
+    pub fn of(overlay: &ClipOverlay) -> Self {
+        let shown_s = (overlay.span.start.seconds(), overlay.span.end.seconds());
+        Self { area: overlay.area.into(), shown_s }
+    }
+}
+
+/// Slots of a template's layers, in pixels. `has` says whether a layer has anything to show.
 pub fn slots(
     template: &Template,
-    zone: &Rect,
-    duration_s: f64,
-    seen: &[(f64, Rect)],
+    about: &About<'_>,
     has: &dyn Fn(&Layer) -> bool,
 ) -> Vec<Option<Rect>> {
+    let About { zone, duration_s, seen, own } = *about;
     let layers: Vec<(usize, &Layer)> =
         template.layers.iter().enumerate().filter(|(_, layer)| has(layer)).collect();
     let every_s = seen.windows(2).map(|pair| pair[1].0 - pair[0].0).fold(f64::INFINITY, f64::min);
@@ -24,7 +56,15 @@ pub fn slots(
         let meanwhile = seen.iter().filter(|(at, _)| (from..until).contains(at));
         let area: f64 = meanwhile.map(|(_, product)| product.shared(slot)).sum();
         let looks = ((until - from) / every_s).max(1.0);
-        area / (slot.width * slot.height) / looks
+        let hidden: f64 = own
+            .iter()
+            .map(|own| {
+                let meanwhile = own.shown_s.1.min(until) - own.shown_s.0.max(from);
+                // A card of the LIVE that is half hidden cannot be read.
+                own.area.shared(slot) * meanwhile.max(0.0) / (until - from).max(0.1)
+            })
+            .sum();
+        (area / looks + OWN_COUNTS * hidden) / (slot.width * slot.height)
     };
     // Templates have few layers with few slots: every combination is tried.
     let mut best: Option<(f64, Vec<Rect>)> = None;
@@ -66,5 +106,42 @@ fn search(
             search(layers, zone, covered, cost + more, chosen, best);
             chosen.pop();
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::template::LayerKind;
+
+    const ZONE: Rect = Rect::new(40.0, 100.0, 580.0, 857.0);
+
+    fn slot_of(kind: LayerKind, own: &[Taken], seen: &[(f64, Rect)]) -> Rect {
+        let template = Template::built_in("bold-sale").unwrap();
+        let about = About { zone: &ZONE, duration_s: 30.0, seen, own };
+        let slots = slots(&template, &about, &|_| true);
+        let index = template.layers.iter().position(|layer| layer.kind == kind).unwrap();
+        slots[index].unwrap()
+    }
+
+    #[test]
+    fn layers_make_way_for_what_the_live_laid_over_the_picture() {
+        let free = slot_of(LayerKind::Name, &[], &[]);
+        assert_eq!((free.x, free.y), (40.0, 100.0));
+        let card = Taken { area: Rect::new(28.0, 120.0, 280.0, 170.0), shown_s: (0.0, 30.0) };
+        assert!(!slot_of(LayerKind::Name, &[card], &[]).overlaps(&card.area));
+        // One that is there for a moment alone is no reason.
+        let brief = Taken { shown_s: (10.0, 11.0), ..card };
+        assert_eq!(slot_of(LayerKind::Name, &[brief], &[]), free);
+    }
+
+    #[test]
+    fn captions_leave_the_product_free_where_there_is_room() {
+        let free = slot_of(LayerKind::Captions, &[], &[]);
+        let low = Rect::new(100.0, 700.0, 500.0, 260.0);
+        let seen: Vec<(f64, Rect)> = (0..150).map(|n| (f64::from(n) * 0.2, low)).collect();
+        let moved = slot_of(LayerKind::Captions, &[], &seen);
+        assert!(free.overlaps(&low) && moved.shared(&low) < free.shared(&low));
     }
 }

@@ -52,14 +52,20 @@ use crate::scene::{Plot, Scene};
 pub use child::{Remixer, serve};
 pub use content::Wishes;
 pub use geometry::SAFE_ZONE;
-pub use graph::{Coder, Graph, Way, prepare};
+pub use graph::{Coder, Graph, Way, has_element, prepare};
 pub use music::Score;
 pub use template::{LayerKind, Template, When};
 pub use text::families_missing;
 
 /// Fonts that the built-in templates are drawn with.
-pub const FONTS: [&str; 5] =
-    ["Lato", "Noto Sans", "Noto Sans Thai", "Noto Sans Arabic", "Noto Color Emoji"];
+pub const FONTS: [&str; 6] = [
+    "Lato",
+    "Noto Sans",
+    "Noto Sans Arabic",
+    "Noto Sans CJK SC",
+    "Noto Sans Thai",
+    "Noto Color Emoji",
+];
 
 /// A remix that was ordered: everything but the clip's own bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! A remix's pictures, planned: what is drawn where, from when to when.
 
 use reprise_model::clip::Clip;
-use reprise_model::remix::{Effect, Overlay};
-use reprise_model::{MediaTime, Result, Span};
+use reprise_model::remix::{Effect, Overlay, Tip};
+use reprise_model::{ClipSpan, MediaTime, Result};
 
 use crate::approach;
 use crate::arrow::{self, Around, DIRECTIONS, Pointing};
@@ -12,7 +12,7 @@ use crate::content::{Content, Role};
 use crate::drawing::{Drawing, refused};
 use crate::follow::{Corners, Track};
 use crate::geometry::{Rect, SAFE_ZONE};
-use crate::layout;
+use crate::layout::{self, About, Taken};
 use crate::motion::{Idle, Motion, PULSE};
 use crate::shapes::{self, SHADOW};
 use crate::template::{Layer, LayerKind, Shape, Template, When};
@@ -104,7 +104,9 @@ impl Scene {
             }
             kind => content.texts.contains_key(&effect(kind)),
         };
-        let slots = layout::slots(template, &zone, duration_s, &seen, &has);
+        let own: Vec<Taken> = plot.clip.overlays.iter().map(Taken::of).collect();
+        let about = About { zone: &zone, duration_s, seen: &seen, own: &own };
+        let slots = layout::slots(template, &about, &has);
         let mut scene = Self {
             fps,
             size,
@@ -138,13 +140,12 @@ impl Scene {
         };
         let (fps, count) = (self.fps, corners.len());
         let number = |seconds: f64| (seconds * fps).round() as usize;
-        let taken: Vec<(Rect, usize, usize)> = self
-            .overlays
-            .iter()
-            .map(|overlay| {
-                let span = overlay.span;
-                let (from, until) = (span.start.seconds(), span.end.seconds());
-                (Rect::from(overlay.area), number(from), number(until) + 1)
+        let ours = self.overlays.iter().map(|overlay| (overlay.span, Rect::from(overlay.area)));
+        let own = plot.clip.overlays.iter().map(|overlay| (overlay.span, Rect::from(overlay.area)));
+        let taken: Vec<(Rect, usize, usize)> = ours
+            .chain(own)
+            .map(|(span, area)| {
+                (area, number(span.start.seconds()), number(span.end.seconds()) + 1)
             })
             .collect();
         let length = arrow.length * self.size.0.min(self.size.1) as f64;
@@ -182,6 +183,15 @@ impl Scene {
                     is_cut: false,
                     span: span((number as f64 / fps, (number + row) as f64 / fps)),
                     area: Rect::around(&tips).widened(length * 1.1).into(),
+                    tips: tips
+                        .iter()
+                        .enumerate()
+                        .step_by((fps / 5.0).max(1.0) as usize)
+                        .map(|(index, tip)| Tip {
+                            clip_time_s: MediaTime::from_seconds((number + index) as f64 / fps),
+                            at: tip.map(|value| (value * 10.0).round() / 10.0),
+                        })
+                        .collect(),
                 });
             }
             number += row.max(1);
@@ -190,8 +200,8 @@ impl Scene {
     }
 }
 
-fn span((from, until): (f64, f64)) -> Span {
-    Span::new(MediaTime::from_seconds(from), MediaTime::from_seconds(until))
+fn span((from, until): (f64, f64)) -> ClipSpan {
+    ClipSpan { start: MediaTime::from_seconds(from), end: MediaTime::from_seconds(until) }
 }
 
 /// The effect that a layer belongs to.
@@ -238,6 +248,7 @@ impl Artist<'_> {
                 is_cut: false,
                 span: span(shown_s),
                 area: area.into(),
+                tips: Vec::new(),
             };
             scene.overlays.push(overlay);
             return Ok(());
@@ -268,6 +279,7 @@ impl Artist<'_> {
             is_cut,
             span: span(shown_s),
             area: area.into(),
+            tips: Vec::new(),
         });
         Ok(())
     }
@@ -302,6 +314,7 @@ impl Artist<'_> {
                 is_cut: false,
                 span: span((group.from_s, group.until_s)),
                 area: area.into(),
+                tips: Vec::new(),
             });
         }
         Ok(())

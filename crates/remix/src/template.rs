@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use reprise_model::remix::Effect;
 use reprise_model::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -292,6 +293,17 @@ impl Template {
             Some(fault) => Err(Error::new(Kind::Malformed, fault).in_file(file)),
             None => Ok(template),
         }
+    }
+
+    /// What it can add to a clip.
+    pub fn effects(&self) -> Vec<Effect> {
+        let layers = self.layers.iter().map(|layer| crate::scene::effect(layer.kind));
+        let mut effects: Vec<Effect> = layers.chain([Effect::Music]).collect();
+        effects.extend(self.arrow.as_ref().map(|_| Effect::Arrow));
+        effects.extend(self.zoom.as_ref().map(|_| Effect::Zoom));
+        effects.sort();
+        effects.dedup();
+        effects
     }
 
     /// A colour by its name.

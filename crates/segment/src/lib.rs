@@ -20,6 +20,7 @@ mod baseline;
 mod cause;
 mod choose;
 mod clean;
+mod course;
 mod explain;
 mod find;
 mod kernel;
@@ -40,6 +41,7 @@ mod sure;
 mod texts;
 mod words;
 
+use reprise_model::course::{Chart, Totals};
 use reprise_model::moment::{Lag, Moment};
 use reprise_model::series::{Mark, Series};
 use reprise_model::session::Product;
@@ -78,6 +80,10 @@ pub struct Segmentation {
     pub lag: Vec<Lag>,
     /// Best first; those that are not confident last.
     pub moments: Vec<Moment>,
+    /// What the LIVE brought.
+    pub totals: Totals,
+    /// Its course in few steps.
+    pub chart: Chart,
     /// Per-second figures, one value for each second of the time line.
     pub series: Series,
     /// What the log marks on the time line.
@@ -92,6 +98,8 @@ pub fn segment(input: &Input<'_>, settings: &Settings) -> Segmentation {
     Segmentation {
         lag: published(&log, &signals, &findings),
         moments: choice.moments,
+        totals: course::totals(&log, &series),
+        chart: course::chart(&series),
         series,
         marks: log.marks,
         notes: log.notes,

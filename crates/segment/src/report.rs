@@ -246,7 +246,7 @@ pub(crate) fn around(values: &[f64], start: usize, end: usize) -> f64 {
     if sum <= floor * 1.01 { 0.0 } else { sum }
 }
 
-fn money(log: &Log, value: f64, currency: Currency) -> Option<Money> {
+pub(crate) fn money(log: &Log, value: f64, currency: Currency) -> Option<Money> {
     let digits = log.scales.get(&currency).copied().unwrap_or(2) as usize;
     // Through text, so that the decimal has the digits that the log itself uses.
     let value = format!("{:.digits$}", value.clamp(-1e18, 1e18)).parse().ok()?;
@@ -254,7 +254,7 @@ fn money(log: &Log, value: f64, currency: Currency) -> Option<Money> {
 }
 
 /// A range on the steps 1, 2, 5 that holds `value`, such as `500-1000`.
-fn range(value: f64) -> String {
+pub(crate) fn range(value: f64) -> String {
     if !value.is_finite() || value < 1.0 {
         return "0-1".to_owned();
     }

@@ -17,6 +17,7 @@ mod run;
 mod session;
 mod share;
 mod single;
+pub mod takedown;
 mod tenants;
 
 pub use advice::{Advice, OnRecording};

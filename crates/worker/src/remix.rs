@@ -138,6 +138,8 @@ pub fn make_remix(
         .value(&order.template)
         .value(&order.wishes)
         .value(&order.plan)
+        .value(&clip.products)
+        .value(&clip.post)
         .finish();
     let told = &made.told;
     let mut remix = Remix {

@@ -15,6 +15,7 @@ use reprise_checks::{LiveFacts, Window, best_practices};
 use reprise_model::clip::Clip;
 use reprise_model::moment::Moment;
 use reprise_model::outcome::{ClipSummary, NotClipped, SessionOutcome};
+use reprise_model::session::Product;
 use reprise_model::{Error, Kind, Result, WallTime};
 use reprise_publish::{ClipFolder, ReportData, RunManifest, SessionFolder, render};
 use reprise_segment::Segmentation;
@@ -364,6 +365,9 @@ impl Job {
             visibility: manifest.visibility(),
             recording: self.recordings.summary(),
             events: self.session.log.summary.clone(),
+            products: self.session.loaded.products.iter().map(shown).collect(),
+            totals: segmentation.totals.clone(),
+            chart: segmentation.chart.clone(),
             lag: segmentation.lag.clone(),
             moments: segmentation.moments.clone(),
             clips: shipped
@@ -416,6 +420,12 @@ impl Job {
             nothing_to_do,
         })
     }
+}
+
+/// A product as results show it: what it costs the seller, and where its pictures lie, is nobody's
+/// business.
+fn shown(product: &Product) -> Product {
+    Product { unit_cost: None, pictures: Vec::new(), ..product.clone() }
 }
 
 fn ids(clips: &[Clip]) -> Vec<String> {

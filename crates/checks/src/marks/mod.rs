@@ -43,7 +43,7 @@ impl MarkEvidence {
                 let shared_width = (x + width).min(left + wide) - x.max(left);
                 let shared_height = (y + height).min(top + high) - y.max(top);
                 let shared = shared_width.max(0.0) * shared_height.max(0.0);
-                overlay.span.overlaps(mark.span) && shared >= 0.5 * width * height
+                Span::from(overlay.span).overlaps(mark.span) && shared >= 0.5 * width * height
             };
             if overlays.iter().find(inside).is_some() {
                 mark.own = Some(OVERLAY.to_owned());
@@ -54,7 +54,7 @@ impl MarkEvidence {
             let Some(text) = &overlay.text else { continue };
             let is_foreign = foreign(text, &Owners::default()).is_some();
             self.marks.push(Mark {
-                span: overlay.span,
+                span: overlay.span.into(),
                 area: overlay.area.map(|value| value.max(0.0) as u32),
                 over: true,
                 card: true,

@@ -1,6 +1,6 @@
 //! `reprise doctor`: what this machine can do, and how to get the rest.
 
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use reprise_model::Result;
 use reprise_transcode::ChildLimits;
@@ -61,19 +61,19 @@ pub fn run(_: &Args, json: bool) -> Result<ExitCode> {
         "needs Linux 5.13 or later with Landlock among its security modules",
     );
     for (element, package) in [
-        ("x264enc", "apt-get install gstreamer1.0-plugins-ugly gstreamer1.0-tools"),
-        ("textoverlay", "apt-get install gstreamer1.0-x gstreamer1.0-tools"),
-        ("compositor", "apt-get install gstreamer1.0-plugins-base gstreamer1.0-tools"),
-        ("avenc_aac", "apt-get install gstreamer1.0-libav gstreamer1.0-tools"),
+        ("avdec_h264", "apt-get install gstreamer1.0-libav"),
+        ("videoconvert", "apt-get install gstreamer1.0-plugins-base"),
+        ("x264enc", "apt-get install gstreamer1.0-plugins-ugly"),
     ] {
-        let present = has_element(element);
-        add(
-            format!("element {element}"),
-            "quick post edit (not in this version)",
-            false,
-            present,
-            package,
-        );
+        let present = reprise_remix::has_element(element);
+        add(format!("element {element}"), "quick post edit", false, present, package);
+    }
+    let missing = reprise_remix::families_missing(&reprise_remix::FONTS);
+    for font in reprise_remix::FONTS {
+        let present = !missing.iter().any(|missing| missing == font);
+        let how =
+            "apt-get install fonts-lato fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji";
+        add(format!("font {font}"), "texts of remixes", false, present, how);
     }
     let s3 = reprise_store::s3_setup();
     add(
@@ -148,14 +148,4 @@ fn walls() -> (bool, bool) {
             (false, false)
         }
     }
-}
-
-fn has_element(name: &str) -> bool {
-    Command::new("gst-inspect-1.0")
-        .args(["--exists", name])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }

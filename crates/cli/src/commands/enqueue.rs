@@ -125,7 +125,7 @@ fn by_event(path: &Path) -> Result<Wish> {
 }
 
 /// A folder as workers in other folders see it.
-fn absolute(out: &str) -> Result<String> {
+pub fn absolute(out: &str) -> Result<String> {
     if out.contains("://") {
         return Ok(out.to_owned());
     }

@@ -11,7 +11,8 @@ use reprise_model::{Error, Kind, Result};
 use reprise_queue::Progress as Far;
 use reprise_transcode::Verify;
 use reprise_worker::fleet::{
-    Answer, LIVE, LiveJob, LiveResult, Said, Told, WINDOW, WindowJob, WindowResult, Windows,
+    Answer, LIVE, LiveJob, LiveResult, REMIX, RemixJob, Said, Told, WINDOW, WindowJob,
+    WindowResult, Windows,
 };
 use reprise_worker::{Progress, RunOptions, Tenants};
 use serde::de::DeserializeOwned;
@@ -121,6 +122,26 @@ fn work(args: &Args) -> Result<()> {
         let made = super::runtime()?.block_on(made)?;
         let result = WindowResult::of(made.as_ref().err());
         say(&Said::Result(serde_json::to_value(result).unwrap_or_default()));
+        return Ok(());
+    }
+    if told.kind == REMIX {
+        let remix: RemixJob = body(&told)?;
+        may_write(&remix.out)?;
+        let store = reprise_store::open(&remix.out)?;
+        let progress = |share: f64| {
+            let done = (share * 100.0) as u64;
+            let stage = if done < 100 { "remix" } else { "check" }.to_owned();
+            say(&Said::Progress(Far { stage, done, total: 100, stages_finished: 0 }));
+        };
+        let remixer = super::remix::remixer();
+        let made = remix.run(&told.seller, store.as_ref(), &remixer, &options, &progress)?;
+        let result = serde_json::json!({
+            "session": remix.session,
+            "clip": remix.clip,
+            "remix": made.remix_id,
+            "grade": made.grade,
+        });
+        say(&Said::Result(result));
         return Ok(());
     }
     if told.kind != LIVE {

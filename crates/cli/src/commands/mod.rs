@@ -11,12 +11,14 @@ mod explain;
 mod import;
 mod inspect;
 mod jobs;
+mod keys;
 mod live_child;
 mod models;
 mod remix;
 mod remix_child;
 mod run;
 mod segment;
+mod serve;
 mod takedown;
 mod worker;
 
@@ -76,6 +78,8 @@ enum Command {
     Enqueue(enqueue::Args),
     Worker(worker::Args),
     Jobs(jobs::Args),
+    Serve(serve::Args),
+    Keys(keys::Args),
     Batch(batch::Args),
     Takedown(takedown::Args),
     Models(models::Args),
@@ -106,6 +110,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Enqueue(args) => enqueue::run(&args, cli.json),
         Command::Worker(args) => worker::run(&args, cli.json),
         Command::Jobs(args) => jobs::run(&args, cli.json),
+        Command::Serve(args) => serve::run(&args),
+        Command::Keys(args) => keys::run(&args, cli.json),
         Command::Batch(args) => batch::run(&args, cli.json),
         Command::Takedown(args) => takedown::run(&args, cli.json),
         Command::Models(args) => models::run(&args, cli.json),
@@ -124,4 +130,26 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .map_err(|error| reprise_model::Error::io("the runtime", error))
+}
+
+/// Sets `stop` with SIGTERM and Ctrl-C.
+fn stop_on_signal(
+    runtime: &tokio::runtime::Runtime,
+    stop: &std::sync::Arc<std::sync::atomic::AtomicBool>,
+) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let told = std::sync::Arc::clone(stop);
+    let watching = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate())
+        .map_err(|error| reprise_model::Error::io("SIGTERM", error))?;
+    drop(watching);
+    runtime.spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("stopping: jobs may go on for a while");
+        told.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    Ok(())
 }

@@ -1,15 +1,14 @@
 //! `reprise takedown`: what is of a creator is removed, and not made again.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use reprise_model::{Error, Kind, Result, WallTime};
 use reprise_publish::takedown::{Record, Takedown};
-use reprise_queue::{Filter, Job, Queue, State};
+use reprise_queue::Job;
 use reprise_store::ObjectStore;
-use reprise_worker::fleet::{LIVE, LiveJob, WINDOW, WindowJob};
+use reprise_worker::takedown::{cancel, jobs_of, wait};
 
 use crate::output;
 
@@ -57,7 +56,10 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let store = store.as_ref();
     let queue = args.queue.as_deref().map(reprise_queue::open).transpose()?;
     let jobs = match &queue {
-        Some(queue) => of_creator(queue.as_ref(), args)?,
+        Some(queue) => {
+            let (creator, session) = (&args.creator, args.session.as_deref());
+            jobs_of(queue.as_ref(), args.seller.as_deref(), creator, session)?
+        }
         None => Vec::new(),
     };
     let mut told = Vec::new();
@@ -87,7 +89,14 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         }
         takedown.begin(store)?;
         let cancelled = match &queue {
-            Some(queue) => cancel(queue.as_ref(), &jobs)?,
+            Some(queue) => {
+                let (cancelled, until) = cancel(queue.as_ref(), &jobs)?;
+                if let Some(until) = until {
+                    output::say("waiting until no worker is at it any more");
+                    wait(until);
+                }
+                cancelled
+            }
             None => Vec::new(),
         };
         let (record, place) = takedown.remove(store, &cancelled)?;
@@ -126,62 +135,6 @@ fn sellers(store: &dyn ObjectStore, jobs: &[Job], args: &Args) -> Result<BTreeSe
     let first = listed.iter().filter_map(|entry| entry.key.parts().next().map(str::to_owned));
     let plain = first.filter(|seller| !seller.starts_with(['.', '~']));
     Ok(plain.chain(jobs.iter().map(|job| job.tenant.clone())).collect())
-}
-
-/// Jobs of the creator that are not at their end.
-fn of_creator(queue: &dyn Queue, args: &Args) -> Result<Vec<Job>> {
-    let mut found = Vec::new();
-    for state in [State::Waiting, State::Leased] {
-        let filter =
-            Filter { tenant: args.seller.clone(), state: Some(state), ..Filter::default() };
-        for job in queue.jobs(&filter)? {
-            let live = match job.kind.as_str() {
-                LIVE => LiveJob::of(&job),
-                WINDOW => WindowJob::of(&job).map(|window| window.live),
-                _ => continue,
-            };
-            // What cannot be read is no job that makes anything.
-            let Ok(live) = live else { continue };
-            if is_theirs(&live, args) {
-                found.push(job);
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn is_theirs(live: &LiveJob, args: &Args) -> bool {
-    let (creator, session) = match (&live.creator, &live.session_id) {
-        (Some(creator), Some(session)) => (creator.clone(), session.clone()),
-        // Put in by hand; its manifest says it, as it will to the worker.
-        _ => match reprise_ingest::load_session(Path::new(&live.session)) {
-            Ok(loaded) => (loaded.manifest.creator.to_string(), loaded.manifest.id.to_string()),
-            Err(_) => return false,
-        },
-    };
-    creator == args.creator && args.session.as_ref().is_none_or(|wanted| *wanted == session)
-}
-
-/// Stops jobs, and waits until nobody works on them any more.
-fn cancel(queue: &dyn Queue, jobs: &[&Job]) -> Result<Vec<String>> {
-    let mut cancelled = Vec::new();
-    let mut until = None;
-    for job in jobs {
-        // Its lease as it is now: it may have got a longer one since it was listed.
-        let now = queue.job(&job.id)?;
-        if queue.cancel(&job.tenant, &job.id)? {
-            cancelled.push(job.id.clone());
-            until = until.max(now.and_then(|job| job.holder).map(|holder| holder.until));
-        }
-    }
-    // A worker learns it with its next heartbeat, well before its lease is over.
-    if let Some(until) = until {
-        output::say("waiting until no worker is at it any more");
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let left = until.micros().saturating_sub(i64::try_from(since.as_micros()).unwrap_or(0));
-        std::thread::sleep(Duration::from_micros(u64::try_from(left).unwrap_or(0)));
-    }
-    Ok(cancelled)
 }
 
 fn say(seller: &str, record: &Record, jobs: usize, what: &str) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use reprise_model::{Error, Kind, Result};
@@ -75,9 +75,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         None => Hooks::default(),
     };
     let queue = open(&args.queue)?;
-    let name = args.name.clone().unwrap_or_else(own_name);
-    // What a child logs is passed on, and JSON says of which level it is.
-    let mut arguments = ["--log-format", "json", live_child::NAME].map(str::to_owned).to_vec();
+    let mut arguments = child_arguments();
     if let Some(file) = &args.tenants {
         Tenants::read(file)?;
         let file = file.to_str().ok_or_else(|| {
@@ -91,8 +89,8 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let options = FleetOptions {
         listen: listen.map(Arc::new),
         temporary: std::env::temp_dir(),
-        name,
-        program: PathBuf::from("/proc/self/exe"),
+        name: args.name.clone().unwrap_or_else(own_name),
+        program: PathBuf::from(PROGRAM),
         arguments,
         slots: args.slots.map_or_else(own_slots, usize::from),
         remix_slots: usize::from(args.remix_slots),
@@ -107,19 +105,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     };
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = super::runtime()?;
-    let told = Arc::clone(&stop);
-    let watching = runtime.enter();
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(|error| Error::io("SIGTERM", error))?;
-    drop(watching);
-    runtime.spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        tracing::info!("stopping: jobs may go on for a while");
-        told.store(true, Ordering::Relaxed);
-    });
+    super::stop_on_signal(&runtime, &stop)?;
     let done = fleet::work(&queue, &options, &stop)?;
     if json {
         let told = serde_json::json!({
@@ -134,10 +120,19 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// This very program.
+pub const PROGRAM: &str = "/proc/self/exe";
+
+/// What a child that does a job is called with.
+pub fn child_arguments() -> Vec<String> {
+    // What a child logs is passed on, and JSON says of which level it is.
+    ["--log-format", "json", live_child::NAME].map(str::to_owned).to_vec()
+}
+
 /// How long a queue that cannot say anything now, as a cluster without a leader, is asked at the start.
 const OPEN: Duration = Duration::from_secs(60);
 
-fn open(url: &str) -> Result<Arc<dyn reprise_queue::Queue>> {
+pub fn open(url: &str) -> Result<Arc<dyn reprise_queue::Queue>> {
     let until = std::time::Instant::now() + OPEN;
     loop {
         match reprise_queue::open(url) {
@@ -162,7 +157,7 @@ fn listen(address: std::net::SocketAddr) -> Result<Listen> {
 }
 
 /// Jobs that this machine can do at once.
-fn own_slots() -> usize {
+pub fn own_slots() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let memory = memory_free().map_or(cores, |bytes| (bytes / SLOT_MEMORY) as usize);
     memory.clamp(1, cores)
@@ -180,7 +175,7 @@ fn memory_free() -> Option<u64> {
 }
 
 /// The host and the process, in the letters that a queue takes.
-fn own_name() -> String {
+pub fn own_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let host: String = host.trim().chars().filter(fits).take(40).collect();

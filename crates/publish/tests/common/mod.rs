@@ -5,6 +5,7 @@
 pub mod store;
 
 use reprise_model::clip::{ByteRange, Clip, ClipProduct, Cut, CutMethod, Post, Source, Word};
+use reprise_model::course::{Chart, Totals};
 use reprise_model::moment::{
     Attributed, AttributedRanges, Cause, Lag, LagSource, LikelyCause, Moment, Reason, Signal,
 };
@@ -240,6 +241,7 @@ pub fn clip(moment: &Moment, product: &Product, grade: Grade, mp4: &[u8]) -> Cli
             .collect(),
         languages: vec!["en".to_owned()],
         product_track: Vec::new(),
+        overlays: Vec::new(),
         verdicts: verdicts(grade),
         grade,
         grade_after_remix: if grade == Grade::Basic { Grade::High } else { grade },
@@ -293,6 +295,9 @@ pub fn outcome(duration_s: f64, moments: Vec<Moment>, clips: &[Clip]) -> Session
                 examples: vec!["events.jsonl:17".to_owned(), "events.jsonl:901".to_owned()],
             }],
         },
+        products: Vec::new(),
+        totals: Totals::default(),
+        chart: Chart::default(),
         lag: vec![
             Lag { signal: Signal::Gmv, lag_s: long(16.1), confidence: 0.82, from: LagSource::Estimated },
             Lag { signal: Signal::Comments, lag_s: long(6.7), confidence: 0.91, from: LagSource::Estimated },

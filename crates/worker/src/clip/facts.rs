@@ -6,7 +6,9 @@ use reprise_checks::{
     ClipFacts, Evidence, Phrases, Policy, SessionFacts, SourceFacts, check, grade,
 };
 use reprise_media::MediaInfo;
-use reprise_model::clip::{Clip, Cut, CutMethod, Moved, ProductSighting, Source, Word};
+use reprise_model::clip::{
+    Clip, ClipOverlay, Cut, CutMethod, Moved, ProductSighting, Source, Word,
+};
 use reprise_model::session::Visibility;
 use reprise_model::{Grade, MediaDuration, MediaTime, Outcome, RuleId, Span, Verdict};
 use reprise_transcode::CutClip;
@@ -95,6 +97,18 @@ pub(super) fn scaled(corners: &[[f64; 2]; 4], scale: f32) -> [[f32; 2]; 4] {
     corners.map(|corner| corner.map(|x| (x * f64::from(scale) * 10.0).round() as f32 / 10.0))
 }
 
+/// What the LIVE laid over the picture, in pixels of a clip of this width: marks that are surely laid
+/// over, or stand on a card.
+fn overlays(evidence: &Evidence, width: u32) -> Vec<ClipOverlay> {
+    let scale = f64::from(width) / f64::from(evidence.marks.width.max(1));
+    let laid = evidence.marks.marks.iter().filter(|mark| mark.over || mark.card);
+    let overlay = |mark: &reprise_checks::Mark| ClipOverlay {
+        span: mark.span.into(),
+        area: mark.area.map(|value| (f64::from(value) * scale).round()),
+    };
+    laid.map(overlay).collect()
+}
+
 /// What is said in a clip, on its own time line.
 fn words(evidence: &Evidence) -> Vec<Word> {
     let words = evidence.transcript.iter().flat_map(|transcript| &transcript.words);
@@ -142,6 +156,7 @@ pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
         words: words(&cut.decoded.evidence),
         languages: Vec::new(),
         product_track: product_track(&cut.decoded.evidence, cut.scale(&file.media)),
+        overlays: overlays(&cut.decoded.evidence, video.map_or(0, |video| video.width)),
         verdicts: Vec::new(),
         grade: Grade::Rejected,
         grade_after_remix: Grade::Rejected,
