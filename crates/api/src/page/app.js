@@ -29,7 +29,7 @@ function top() {
     [['en', 'English'], ['id', 'Indonesia']].map(([code, name]) => h('option', { value: code, selected: code === language }, name)));
   const out = () => { api.forget(); me = null; location.hash = ''; show(); };
   put(header,
-    h('a', { class: 'brand', href: '#' }, h('img', { src: 'icon.svg', alt: '' }), 'Reprise'),
+    h('a', { class: 'brand', href: '#', 'aria-label': 'Reprise' }, h('img', { src: 'icon.svg', alt: '' }), h('span', {}, 'Reprise')),
     me ? h('span', { class: 'who' }, me.role === 'guest' ? `${me.seller} (${t('guest')})` : me.seller) : h('span', { class: 'who' }),
     languages,
     me && h('button', { type: 'button', onclick: out }, t('signOut')));

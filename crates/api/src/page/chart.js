@@ -3,7 +3,7 @@
 import { h, s } from './dom.js';
 import { t, clock, number } from './words.js';
 
-const [WIDTH, HEIGHT, BELOW] = [960, 220, 24];
+const [WIDTH, HEIGHT, BELOW] = [960, 220, 36];
 
 export function chart(live, open) {
   const { chart: course } = live;
@@ -26,8 +26,8 @@ export function chart(live, open) {
     }
     return band;
   });
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => s('text', {
-    x: share * WIDTH, y: HEIGHT + 17, 'text-anchor': share === 0 ? 'start' : share === 1 ? 'end' : 'middle',
+  const ticks = [0, 0.5, 1].map((share) => s('text', {
+    x: share * WIDTH, y: HEIGHT + 29, 'text-anchor': share === 0 ? 'start' : share === 1 ? 'end' : 'middle',
   }, clock(share * duration)));
   const picture = s('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT + BELOW}`, role: 'img', 'aria-label': t('chartHelp') },
     bands, s('path', { class: 'area', d: area }), s('path', { class: 'line', d: path(money) }),

@@ -20,7 +20,7 @@ function templates(list, changed) {
     return h('label', { class: 'card pick' },
       h('input', { type: 'radio', name: 'template', value: each.name, checked: place === 0, onchange: changed }),
       h('span', { class: 'swatch' }, swatch), each.title[language] ?? each.title.en,
-      h('span', { class: 'small soft', style: undefined }, h('br'), each.about[language] ?? each.about.en));
+      h('span', { class: 'small soft' }, each.about[language] ?? each.about.en));
   }));
 }
 
@@ -140,7 +140,7 @@ export async function edit(main, [session, id], { signal }) {
     h('h1', {}, t('quickEdit')),
     h('form', { class: 'two', onsubmit: make },
       h('div', { class: 'stay' }, frame, h('div', {}, field(t('previewAt'), at), clockAt)),
-      h('div', {}, picks, h('h2', {}, t('plan')), picker.view,
+      h('div', {}, picks, picker.view,
         field(t('target'), target), field(t('language_'), speech),
         h('details', {}, h('summary', {}, t('effects')), rows),
         h('details', {}, h('summary', {}, t('texts')), h('p', { class: 'soft small' }, t('textsHint')), [...texts].map(([name, input]) => field(t(`E_${name}`), input))),

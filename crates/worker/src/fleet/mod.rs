@@ -82,6 +82,9 @@ fn trace_of(job: &Job) -> String {
     }
 }
 
+/// How often whoever waits for a job learns how far it is, and a worker that nobody waits any more.
+const TOLD_TO_PEOPLE: Duration = Duration::from_millis(500);
+
 /// How often an empty queue is asked.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
@@ -340,6 +343,10 @@ impl Slot<'_> {
             queue: self.queue.as_ref(),
             token: &leased.token,
             lease: self.options.lease,
+            every: match job.lane {
+                Lane::Remix => TOLD_TO_PEOPLE.min(self.options.lease / 3),
+                Lane::Batch => self.options.lease / 3,
+            },
             stall: self.options.stall,
             drain: self.options.drain,
             stop: self.stop,

@@ -85,6 +85,8 @@ pub struct Supervisor<'a> {
     pub(super) queue: &'a dyn Queue,
     pub(super) token: &'a Token,
     pub(super) lease: Duration,
+    /// How often the queue is told how far it is, and asked whether somebody still wants it.
+    pub(super) every: Duration,
     pub(super) stall: Duration,
     pub(super) drain: Duration,
     pub(super) stop: &'a AtomicBool,
@@ -182,7 +184,7 @@ impl Supervisor<'_> {
     }
 
     fn listen(&self, said: &Receiver<String>, input: &mut Option<ChildStdin>) -> Heard {
-        let every = self.lease / 3;
+        let every = self.every;
         let mut progress = Progress::default();
         let mut last = None;
         let mut moved = Instant::now();
