@@ -18,6 +18,7 @@ mod routes;
 mod seen;
 mod shapes;
 mod stream;
+mod wishes;
 
 use std::net::TcpListener;
 use std::path::PathBuf;

@@ -10,7 +10,8 @@ use reprise_publish::SessionFolder;
 use crate::ask::{Ask, Page, Reply};
 use crate::problem::{Answer, Problem};
 use crate::route::{PAGED, Route};
-use crate::shapes::{ClipChange, ClipMedia, PostTexts, ShownClip};
+use crate::shapes::{ClipMedia, ShownClip};
+use crate::wishes::{ClipChange, PostTexts};
 
 /// Limits of a post's texts; the platform's own are no wider (caption: 2,200 characters).
 const TITLE_MAX: usize = 150;

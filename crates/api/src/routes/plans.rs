@@ -11,7 +11,7 @@ use crate::BASE;
 use crate::ask::{Ask, Page, Reply};
 use crate::problem::{Answer, Problem};
 use crate::route::{PAGED, Route, Who};
-use crate::shapes::PlanTexts;
+use crate::wishes::PlanTexts;
 
 const TITLE_MAX: usize = 120;
 const PRODUCTS_MAX: usize = 200;

@@ -15,7 +15,8 @@ use crate::BASE;
 use crate::ask::{Ask, Page, Reply};
 use crate::problem::{Answer, Problem};
 use crate::route::{PAGED, Route};
-use crate::shapes::{ClipMedia, PreviewWish, RemixWish, ShownJob, ShownRemix};
+use crate::shapes::{ClipMedia, ShownJob, ShownRemix};
+use crate::wishes::{PreviewWish, RemixWish};
 
 /// Longest text of an effect, characters; more than is ever shown.
 const TEXT_MAX: usize = 500;

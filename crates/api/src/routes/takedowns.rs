@@ -12,7 +12,8 @@ use crate::app::now;
 use crate::ask::{Ask, Reply};
 use crate::problem::{Answer, Problem};
 use crate::route::Route;
-use crate::shapes::{ShownTakedown, TakedownWish};
+use crate::shapes::ShownTakedown;
+use crate::wishes::TakedownWish;
 
 const REASON_MAX: usize = 1_000;
 
