@@ -14,10 +14,12 @@ PACKAGES := build-essential cmake pkg-config clang libclang-dev \
 	tesseract-ocr tesseract-ocr-eng tesseract-ocr-ind tesseract-ocr-vie tesseract-ocr-tha \
 	ffmpeg espeak-ng fonts-dejavu-core chromium nats-server strace python3-venv \
 	libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpango1.0-dev \
-	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
+	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
 	gstreamer1.0-libav fonts-lato fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji
 # An S3 server that keeps conditional writes, for the tests alone.
 MOTO := $(TARGET)/moto/5.2.1
+# What drives the API by its own description, for the tests alone.
+SCHEMATHESIS := $(TARGET)/schemathesis/4.32.5
 
 .PHONY: all setup build demo test fuzz chaos cuts bench eval eval-checks lint fmt docs clean
 
@@ -48,12 +50,17 @@ demo: build
 	@echo "The clips:   $(CURDIR)/$(DEMO)/friday-show/fixture-evening/clips/"
 
 ## test: all tests; those that need ../shared say so and are skipped where it is absent
-test: build $(MOTO)/bin/moto_server
-	REPRISE_MOTO=$(abspath $(MOTO))/bin/moto_server $(CARGO) test --workspace --no-fail-fast
+test: build $(MOTO)/bin/moto_server $(SCHEMATHESIS)/bin/schemathesis
+	REPRISE_MOTO=$(abspath $(MOTO))/bin/moto_server \
+	REPRISE_SCHEMATHESIS=$(abspath $(SCHEMATHESIS))/bin/schemathesis $(CARGO) test --workspace --no-fail-fast
 
 $(MOTO)/bin/moto_server: | setup
 	python3 -m venv $(MOTO)
 	$(MOTO)/bin/pip install --quiet --disable-pip-version-check 'moto[s3,server]==$(notdir $(MOTO))'
+
+$(SCHEMATHESIS)/bin/schemathesis: | setup
+	python3 -m venv $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check schemathesis==$(notdir $(SCHEMATHESIS))
 
 ## fuzz: every hostile file, 10,000 mutated recordings, every parser of ours; `make test` does a part
 fuzz: build

@@ -77,6 +77,26 @@ fn a_remix_is_asked_for_followed_served_and_taken_down() {
     preview["at_s"] = json!(999);
     served.send(key, "POST", &shop.of_clip("/preview"), &preview).expect(422);
 
+    // The brand's own picture instead of its name.
+    let png = |bytes: &[u8], status| {
+        let headers = [("content-type", "image/png")];
+        served.call(key, "PUT", "/brand", &headers, Some(bytes)).expect(status);
+    };
+    served.get(key, "/brand").expect(404);
+    png(b"no picture", 422);
+    png(&vec![0; 5 << 20], 413);
+    served.send(key, "PUT", "/brand", &json!({})).expect(415);
+    let logo =
+        std::fs::read(reprise_tests::live::folder().join("overlays/price-card.png")).unwrap();
+    png(&logo, 204);
+    assert_eq!(served.get(key, "/brand").expect(200).body, logo);
+    // After the opening.
+    preview["at_s"] = json!(5.0);
+    let look = || served.send(key, "POST", &shop.of_clip("/preview"), &preview).expect(200).body;
+    let with_logo = look();
+    served.call(key, "DELETE", "/brand", &[], None).expect(204);
+    assert!(look() != with_logo, "the brand's picture is not drawn");
+
     let asked = served.post_once(key, &shop.of_clip("/remixes"), "one", &wish).expect(202);
     let job = asked.json()["job_id"].as_str().unwrap().to_owned();
     assert_eq!(asked.headers["location"], format!("/api/v1/jobs/{job}"));
@@ -126,6 +146,75 @@ fn a_remix_is_asked_for_followed_served_and_taken_down() {
     let left = tree::read(&shop.out).into_keys();
     let left: Vec<String> = left.filter(|name| name.ends_with(".mp4")).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_part_is_judged_as_if_it_was_cut_and_remixes_are_made_of_it() {
+    let shop = Shop::open(&[]);
+    let (served, key, path) = (&shop.served, shop.key.as_str(), shop.of_clip(""));
+    let clip = served.get(key, &path).expect(200).json();
+    let length = clip["duration_s"].as_f64().unwrap();
+    let part = |start: f64, end: f64| json!({ "clip_start_s": start, "clip_end_s": end });
+    // All of it is judged as it was when it was cut.
+    let whole = served.send(key, "POST", &shop.of_clip("/verdicts"), &part(0.0, length));
+    let whole = whole.expect(200).json();
+    let said = |of: &Value| -> Vec<(String, String, String)> {
+        let text = |verdict: &Value, name: &str| verdict[name].as_str().unwrap().to_owned();
+        let all = of["verdicts"].as_array().unwrap().iter();
+        all.map(|verdict| {
+            (text(verdict, "rule"), text(verdict, "verdict"), text(verdict, "detail"))
+        })
+        .collect()
+    };
+    assert_eq!(said(&whole), said(&clip));
+    assert_eq!(
+        (&whole["grade"], &whole["gained"], &whole["lost"]),
+        (&clip["grade"], &json!([]), &json!([]))
+    );
+
+    // Three seconds are too short to post.
+    let short =
+        served.send(key, "POST", &shop.of_clip("/verdicts"), &part(1.0, 4.0)).expect(200).json();
+    assert_eq!(short["grade"], "rejected");
+    assert!(short["lost"].as_array().unwrap().contains(&json!("clip.duration")), "{short}");
+    for (start, end) in [(-1.0, 5.0), (0.0, length + 1.0), (3.0, 3.5), (5.0, 1.0)] {
+        served.send(key, "POST", &shop.of_clip("/verdicts"), &part(start, end)).expect(422);
+        served.send(key, "PATCH", &path, &json!({ "trim": part(start, end) })).expect(422);
+    }
+
+    // The fixture's pictures bear their numbers: the remix is exactly the part.
+    let fps = 30.0;
+    let trim = part(1.0, 6.5);
+    let kept = served.send(key, "PATCH", &path, &json!({ "trim": trim })).expect(200).json();
+    assert_eq!(kept["trim"], trim);
+    assert_eq!(
+        said(&kept),
+        said(&served.send(key, "POST", &shop.of_clip("/verdicts"), &trim).expect(200).json())
+    );
+    let wish = json!({ "template": "clean-white", "wishes": { "off": ["hook", "name", "price", "captions", "call_to_action", "plan", "brand", "arrow", "zoom", "music"] } });
+    let asked = served.post_once(key, &shop.of_clip("/remixes"), "part", &wish).expect(202).json();
+    let job = asked["job_id"].as_str().unwrap();
+    let events =
+        String::from_utf8(served.get(key, &format!("/jobs/{job}/events")).expect(200).body)
+            .unwrap();
+    assert!(events.contains("\"state\":\"done\""), "{events}");
+    let made = served.get(key, &shop.of_clip("/remixes")).expect(200).json()["items"][0].clone();
+    assert!((made["duration_s"].as_f64().unwrap() - 5.5).abs() < 1.5 / fps, "{made}");
+    let numbers = |link: &Value, name: &str| {
+        let file = shop.folder.path().join(name);
+        std::fs::write(&file, served.get("", link.as_str().unwrap()).expect(200).body).unwrap();
+        readback::read(&file).numbers
+    };
+    let (before, after) = (
+        numbers(&clip["media"]["video"], "before.mp4"),
+        numbers(&made["media"]["video"], "after.mp4"),
+    );
+    let from = before[30].unwrap();
+    let expected: Vec<Option<u32>> = (0..after.len() as u32).map(|n| Some(from + n)).collect();
+    assert_eq!(after, expected);
+    let mut preview = wish;
+    preview["at_s"] = json!(5.9);
+    served.send(key, "POST", &shop.of_clip("/preview"), &preview).expect(422);
 }
 
 #[test]
@@ -197,7 +286,8 @@ fn another_sellers_key_finds_nothing_and_equal_wishes_are_one_job() {
             .replace("{clip}", &shop.clip)
             .replace("{plan}", "mine")
             .replace("{job}", &job)
-            .replace("{remix}", "bold-sale-00000000");
+            .replace("{remix}", "bold-sale-00000000")
+            .replace("{account}", "main");
         assert!(!named.contains('{'), "{named}: say here what stands there");
         for method in operations.as_object().unwrap().keys().map(|name| name.to_uppercase()) {
             let body = match (method.as_str(), path) {
@@ -208,7 +298,13 @@ fn another_sellers_key_finds_nothing_and_equal_wishes_are_one_job() {
                 }
                 ("POST", "/sessions/{session}/clips/{clip}/remixes") => Some(remix("bold-sale")),
                 ("POST", "/takedowns") => Some(json!({ "creator": "host-1" })),
-                ("PUT", _) => Some(plan.clone()),
+                ("POST", "/sessions/{session}/clips/{clip}/verdicts") => {
+                    Some(json!({ "clip_start_s": 0, "clip_end_s": 5 }))
+                }
+                ("POST", path) if path.ends_with("/posts") => {
+                    Some(json!({ "account": "main", "privacy": "SELF_ONLY", "caption": "" }))
+                }
+                ("PUT", "/plans/{plan}") => Some(plan.clone()),
                 ("PATCH", _) => Some(json!({ "rating": "up" })),
                 _ => None,
             };

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reprise_servers::{PlatformBehaviour, PlatformServer};
 use reprise_tests::chromium::Chromium;
 use reprise_tests::command::reprise;
 use reprise_tests::served::Served;
@@ -15,10 +16,12 @@ const SESSION: &str = "fixture-evening";
 
 struct Shop {
     _folder: tempfile::TempDir,
+    platform: PlatformServer,
     served: Served,
     key: String,
 }
 
+/// A shop with a finished run and an account on the stand-in of the platform.
 fn shop() -> Shop {
     let (session, folder) = (Session::new(), tempfile::tempdir().unwrap());
     let out = folder.path().join("out");
@@ -26,9 +29,17 @@ fn shop() -> Shop {
     let manifest = session.manifest();
     let run = ["run", manifest.to_str().unwrap(), "--out", out.to_str().unwrap()];
     reprise(run.into_iter().chain(["--settings", settings.to_str().unwrap()])).expect(0);
-    let served = Served::start(folder.path(), &out, &[]);
+    let platform = PlatformServer::start(PlatformBehaviour::default());
+    let accounts = folder.path().join("accounts.toml");
+    let text = format!(
+        "[[accounts]]\nname = \"main\"\nseller = \"{SELLER}\"\ntoken_file = \"token\"\naudited = true\napi = \"{}\"\n",
+        platform.url()
+    );
+    std::fs::write(&accounts, text).unwrap();
+    std::fs::write(folder.path().join("token"), "act.right").unwrap();
+    let served = Served::start(folder.path(), &out, &["--accounts", accounts.to_str().unwrap()]);
     let key = served.key(SELLER, &[]);
-    Shop { _folder: folder, served, key }
+    Shop { _folder: folder, platform, served, key }
 }
 
 /// Pictures of the page for people, where `REPRISE_SHOTS` names a folder.
@@ -153,6 +164,17 @@ fn a_seller_walks_from_the_list_to_a_remix_and_takes_it_down() {
         json!(true)
     );
 
+    // A part of it, with its own verdicts.
+    browser.click("#trim summary");
+    browser.eval(
+        "(() => { const end = document.querySelector('input[name=trim-end]'); end.value = 6; \
+         end.dispatchEvent(new Event('input')); })()",
+    );
+    browser.wait("document.querySelector('#trim-told .tag')");
+    looked_at(&mut browser, "trim");
+    browser.click("#trim form button:not([type=button])");
+    browser.wait("document.querySelector('#trim').open && document.querySelector('input[name=trim-end]').value === '6'");
+
     browser.click("#quick-edit");
     browser.wait("document.querySelector('#preview img')?.src.startsWith('blob:')");
     let first = browser.eval("document.querySelector('#preview img').src");
@@ -166,6 +188,12 @@ fn a_seller_walks_from_the_list_to_a_remix_and_takes_it_down() {
     browser.wait("document.querySelector('select[name=plan]').selectedOptions[0].textContent.includes('Saturday deals')");
     browser.wait("!document.querySelector('#preview.waits')");
     looked_at(&mut browser, "edit");
+    // For a post through the platform nothing is promoted.
+    browser.eval(
+        "(() => { const select = document.querySelector('select[name=target]'); \
+         select.value = 'platform_api'; select.dispatchEvent(new Event('change')); })()",
+    );
+    browser.wait("document.querySelector('input[name=effect-price]').disabled");
 
     browser.click("#make");
     browser.wait("document.querySelector('progress')");
@@ -178,7 +206,25 @@ fn a_seller_walks_from_the_list_to_a_remix_and_takes_it_down() {
     looked_at(&mut browser, "remix");
     let link = browser.eval("document.querySelector('#download').href");
     let saved = shop.served.get("", link.as_str().unwrap().strip_prefix(address.as_str()).unwrap());
-    assert_eq!(&saved.expect(200).body[4..8], b"ftyp");
+    let saved = saved.expect(200).body;
+    assert_eq!(&saved[4..8], b"ftyp");
+
+    browser.click("#post-open");
+    browser.wait("document.querySelector('select[name=privacy]').options.length > 1");
+    shot(&mut browser, "post-phone");
+    // The seller has to choose who may see it.
+    browser.click("#post-yes");
+    assert!(shop.platform.posts().is_empty());
+    browser.eval("document.querySelector('select[name=privacy]').value = 'SELF_ONLY'");
+    browser.click("#post-yes");
+    browser.wait("document.querySelector('#posts .tag.pass')");
+    let posts = shop.platform.posts();
+    assert_eq!(posts.len(), 1);
+    let post = posts.values().next().unwrap();
+    assert!(post.file == saved, "another file was posted");
+    assert_eq!(post.about["post_info"]["disable_comment"], true);
+    assert_eq!(shop.platform.faults(), Vec::<String>::new());
+    looked_at(&mut browser, "posted");
 
     browser.eval("location.hash = 'live/fixture-evening'");
     browser.click("#takedown");

@@ -6,10 +6,12 @@
 use std::path::{Path, PathBuf};
 
 use reprise_model::clip::Clip;
+use reprise_model::edits::ClipEdits;
 use reprise_model::event::Event;
 use reprise_model::explanation::Explanation;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::plan::Plan;
+use reprise_model::posted::Posted;
 use reprise_model::remix::Remix;
 use reprise_model::session::{Product, SessionManifest};
 use reprise_publish::messages::{CloudEvent, HighlightsFailed, HighlightsReady, LiveRecorded};
@@ -18,7 +20,7 @@ use reprise_tests::session::{Session, short_clips};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-fn schemas() -> [(&'static str, Schema); 12] {
+fn schemas() -> [(&'static str, Schema); 14] {
     [
         ("session-manifest", schema_for!(SessionManifest)),
         ("products", schema_for!(Vec<Product>)),
@@ -27,6 +29,8 @@ fn schemas() -> [(&'static str, Schema); 12] {
         ("clip", schema_for!(Clip)),
         ("remix", schema_for!(Remix)),
         ("plan", schema_for!(Plan)),
+        ("clip-edits", schema_for!(ClipEdits)),
+        ("post", schema_for!(Posted)),
         ("explanation", schema_for!(Explanation)),
         ("cloudevent", schema_for!(CloudEvent)),
         ("live-recorded", schema_for!(LiveRecorded)),

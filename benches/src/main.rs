@@ -15,6 +15,7 @@ mod reading;
 mod recording;
 mod remix;
 mod report;
+mod serve;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ usage: reprise-benches [OPTIONS]
        reprise-benches eval [OPTIONS]   (see eval --help)
        reprise-benches fleet [JOBS]   workers and queues, 100,000 jobs each; writes benches/FLEET.md
        reprise-benches remix RECORDING   quick post edit; writes benches/REMIX.md
+       reprise-benches serve OUT   page and API under load, with what a run wrote; writes benches/SERVE.md
        reprise-benches costs   what a LIVE, a window and a job cost; writes benches/costs.toml
        reprise-benches capacity   what so many LIVEs a day take; writes docs/capacity.md
        reprise-benches eval-checks LIVES   the checks on LIVEs with known faults, and their cost
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
     }
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["costs"] => return ended(bench_costs()),
+        ["serve", out] => return ended(bench_serve(Path::new(out))),
         ["remix", recording] => return ended(bench_remix(Path::new(recording))),
         ["capacity"] => return ended(write_capacity()),
         _ => {}
@@ -101,6 +104,14 @@ fn bench_remix(recording: &Path) -> Result<()> {
     let (root, reprise, work) = places(&Options::default())?;
     let page = remix::measured(&reprise, recording, &work)?;
     std::fs::write(root.join("benches/REMIX.md"), &page)?;
+    std::io::stdout().write_all(page.as_bytes())?;
+    Ok(())
+}
+
+fn bench_serve(out: &Path) -> Result<()> {
+    let (root, reprise, work) = places(&Options::default())?;
+    let page = serve::measured(&reprise, out, &work)?;
+    std::fs::write(root.join("benches/SERVE.md"), &page)?;
     std::io::stdout().write_all(page.as_bytes())?;
     Ok(())
 }

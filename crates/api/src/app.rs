@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reprise_checks::{Phrases, Policy};
 use reprise_model::{Result, WallTime};
+use reprise_publish::posting::Accounts;
 use reprise_queue::Queue;
 use reprise_remix::Remixer;
 use reprise_store::{Key, ObjectStore};
@@ -16,9 +18,9 @@ use crate::keys::Keys;
 use crate::limit::Limiter;
 use crate::seen::Seen;
 
-/// Requests a second of one key in the long run, and at once: a page asks for some ten when it opens.
-const OF_A_KEY: (f64, f64) = (20.0, 100.0);
-/// The same of an address that has no right key.
+/// How many more requests a key may make at once than in a second: a page asks for some ten when it opens.
+const BURST: f64 = 5.0;
+/// Requests a second, and at once, of an address that has no right key.
 const OF_A_STRANGER: (f64, f64) = (1.0, 20.0);
 /// Previews that are drawn at once; each takes a core for about half a second.
 const PREVIEWS_AT_ONCE: usize = 2;
@@ -31,12 +33,16 @@ pub(crate) struct App {
     pub(crate) out: String,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) keys: Keys,
+    pub(crate) accounts: Arc<Accounts>,
     pub(crate) callers: Limiter<String>,
     pub(crate) strangers: Limiter<IpAddr>,
     pub(crate) seen: Seen,
     pub(crate) remixer: Remixer,
     pub(crate) previews: Turns,
     pub(crate) follows: PerKey,
+    /// What rules ask and hosts say, for parts of clips.
+    pub(crate) policy: Policy,
+    pub(crate) phrases: Phrases,
     /// Where media lie, for the page's policy; absent where we serve them.
     pub(crate) media_origin: Option<String>,
     pub(crate) openapi: Vec<u8>,
@@ -46,6 +52,7 @@ impl App {
     pub(crate) fn new(options: &ServeOptions, openapi: Vec<u8>) -> Result<Self> {
         let store: Arc<dyn ObjectStore> = Arc::from(reprise_store::open(&options.out)?);
         let probe = store.presigned(&Key::new("origin")?, Duration::from_secs(60))?;
+        let rate = f64::from(options.rate);
         let origin = |link: String| Some(Url::parse(&link).ok()?.origin().ascii_serialization());
         Ok(Self {
             media_origin: probe.and_then(origin),
@@ -53,10 +60,13 @@ impl App {
             out: options.out.clone(),
             queue: Arc::clone(&options.queue),
             keys: Keys::open(&options.keys)?,
-            callers: Limiter::new(OF_A_KEY.0, OF_A_KEY.1),
+            accounts: Arc::clone(&options.accounts),
+            callers: Limiter::new(rate, rate * BURST),
             strangers: Limiter::new(OF_A_STRANGER.0, OF_A_STRANGER.1),
             seen: Seen::default(),
             remixer: options.remixer.clone(),
+            policy: options.policy.clone(),
+            phrases: options.phrases.clone(),
             previews: Turns::default(),
             follows: PerKey::default(),
             openapi,

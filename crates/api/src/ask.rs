@@ -195,8 +195,8 @@ impl Reply {
         Self { status: StatusCode::OK, body, content_type: "application/json", location: None }
     }
 
-    pub(crate) fn picture(jpeg: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, body: jpeg, content_type: "image/jpeg", location: None }
+    pub(crate) fn picture(body: Vec<u8>, content_type: &'static str) -> Self {
+        Self { status: StatusCode::OK, body, content_type, location: None }
     }
 
     pub(crate) fn nothing() -> Self {

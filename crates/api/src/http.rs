@@ -28,8 +28,9 @@ use crate::problem::{Answer, Problem};
 use crate::route::{Does, Route, Who, defect};
 use crate::{BASE, media, page, stream};
 
-/// Longest body, bytes.
+/// Longest body, bytes: of JSON, and of a picture.
 const BODY_MAX: usize = 256 * 1024;
+const PICTURE_MAX: usize = 4 << 20;
 /// Longest time for a body, and for a request's head.
 const READ_MAX: Duration = Duration::from_secs(20);
 /// Connections at once; further ones wait.
@@ -175,10 +176,11 @@ async fn answer(
     let path: Option<Vec<String>> =
         params.iter().map(|(_, value)| Slug::parse(value).map(|name| name.to_string())).collect();
     let path = path.ok_or_else(Problem::not_found)?;
-    let body = match tokio::time::timeout(READ_MAX, to_bytes(body, BODY_MAX)).await {
+    let most = if route.bytes.is_some() { PICTURE_MAX } else { BODY_MAX };
+    let body = match tokio::time::timeout(READ_MAX, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => bytes.to_vec(),
         Ok(Err(_)) => {
-            let detail = format!("a body has at most {BODY_MAX} bytes");
+            let detail = format!("a body has at most {most} bytes here");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
         }
         Err(_) => {

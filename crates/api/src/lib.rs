@@ -25,7 +25,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use reprise_checks::{Phrases, Policy};
 use reprise_model::{Error, Result};
+use reprise_publish::posting::Accounts;
 use reprise_queue::Queue;
 use reprise_remix::Remixer;
 
@@ -43,8 +45,16 @@ pub struct ServeOptions {
     pub queue: Arc<dyn Queue>,
     /// The file of keys.
     pub keys: PathBuf,
+    /// Requests a second that each key may make in the long run; five times as many at once.
+    pub rate: u32,
+    /// Accounts that sellers post to.
+    pub accounts: Arc<Accounts>,
     /// Draws previews.
     pub remixer: Remixer,
+    /// What rules ask.
+    pub policy: Policy,
+    /// What hosts say.
+    pub phrases: Phrases,
     /// Bound already, so that the port is known.
     pub listener: TcpListener,
 }

@@ -103,15 +103,16 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let replaced = responses.get("201").cloned().unwrap_or_default();
         responses.insert("200".to_owned(), replaced);
     }
+    let has_body = route.body.is_some() || route.bytes.is_some();
     for (status, applies) in [
         ("400", true),
         ("401", route.who != Who::Anyone),
         ("403", route.who == Who::Owners),
         ("404", true),
         ("409", route.status == 202 || route.method == "DELETE"),
-        ("413", route.body.is_some()),
-        ("415", route.body.is_some()),
-        ("422", route.body.is_some()),
+        ("413", has_body),
+        ("415", has_body),
+        ("422", has_body),
         ("429", true),
         ("503", true),
     ] {
@@ -134,6 +135,10 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             "required": true,
             "content": { "application/json": { "schema": shape(generator) } },
         });
+    }
+    if let Some(content_type) = route.bytes {
+        let binary = json!({ "schema": { "type": "string", "format": "binary" } });
+        operation["requestBody"] = json!({ "required": true, "content": { content_type: binary } });
     }
     operation
 }

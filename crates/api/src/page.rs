@@ -24,9 +24,11 @@ files! {
     "clip.js" "text/javascript; charset=utf-8",
     "dom.js" "text/javascript; charset=utf-8",
     "edit.js" "text/javascript; charset=utf-8",
+    "post.js" "text/javascript; charset=utf-8",
     "live.js" "text/javascript; charset=utf-8",
     "lives.js" "text/javascript; charset=utf-8",
     "remix.js" "text/javascript; charset=utf-8",
+    "trim.js" "text/javascript; charset=utf-8",
     "words.js" "text/javascript; charset=utf-8",
 }
 

@@ -60,6 +60,8 @@ pub(crate) struct Route {
     pub(crate) who: Who,
     pub(crate) query: &'static [Parameter],
     pub(crate) body: Option<Shape>,
+    /// Of a body that is no JSON.
+    pub(crate) bytes: Option<&'static str>,
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) answer: Option<Shape>,
@@ -90,6 +92,7 @@ impl Route {
             who,
             query: &[],
             body: None,
+            bytes: None,
             status: 200,
             content_type: "application/json",
             answer: None,
@@ -117,6 +120,10 @@ impl Route {
 
     pub(crate) fn takes<T: JsonSchema>(self) -> Self {
         Self { body: Some(shape::<T>), ..self }
+    }
+
+    pub(crate) fn takes_bytes(self, content_type: &'static str) -> Self {
+        Self { bytes: Some(content_type), ..self }
     }
 
     pub(crate) fn gives<T: JsonSchema>(self) -> Self {

@@ -1,5 +1,7 @@
 //! What the API shows of sessions, clips, remixes and jobs: the owner all of it, others ranges.
 
+mod jobs;
+
 use reprise_model::clip::{Clip, ClipProduct, Post, Word};
 use reprise_model::course::{Chart, TotalRanges, Totals};
 use reprise_model::edits::{ClipEdits, Rating};
@@ -7,11 +9,13 @@ use reprise_model::moment::{LikelyCause, Moment, Reason, Signal};
 use reprise_model::outcome::{BestPractice, Fault, SessionOutcome};
 use reprise_model::remix::{Effect, MixLoudness, Music, Remix, Target};
 use reprise_model::session::{Product, Visibility};
-use reprise_model::{Currency, Grade, MediaDuration, Money, RuleId, Span, Verdict, WallTime};
-use reprise_queue::{Job, State};
-use reprise_worker::fleet::{LIVE, LiveJob, REMIX, RemixJob};
+use reprise_model::{
+    ClipSpan, Currency, Grade, MediaDuration, Money, RuleId, Span, Verdict, WallTime,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use jobs::{ShownAccount, ShownJob, ShownPost, ShownTakedown};
 
 /// Whose key it is.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -304,6 +308,9 @@ pub struct ShownClip {
     pub post: Post,
     /// As they were suggested.
     pub suggested_post: Post,
+    /// The part of it that is used; verdicts and grade are of that part, the video is all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trim: Option<ClipSpan>,
     /// The seller's thumb.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<Rating>,
@@ -354,6 +361,7 @@ impl ShownClip {
             products: clip.products,
             post: clip.post,
             suggested_post,
+            trim: edits.trim,
             rating: edits.rating.filter(|_| is_owner),
             causes: clip.causes,
             why: clip.reasons.iter().map(|reason| Why::of(reason, is_owner)).collect(),
@@ -365,6 +373,26 @@ impl ShownClip {
             clip_id: clip.clip_id,
         }
     }
+}
+
+/// Every rule's answer to a part of a clip.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Judged {
+    /// The part.
+    #[serde(flatten)]
+    pub part: ClipSpan,
+    /// How good it would be.
+    pub grade: Grade,
+    /// How good it would be with a remix's stickers.
+    pub grade_after_remix: Grade,
+    /// Every rule's answer.
+    pub verdicts: Vec<Verdict>,
+    /// Rules that could not be checked.
+    pub unverified: Vec<RuleId>,
+    /// Rules that all of the clip breaks and the part keeps.
+    pub gained: Vec<RuleId>,
+    /// Rules that all of the clip keeps and the part breaks.
+    pub lost: Vec<RuleId>,
 }
 
 /// A template.
@@ -449,93 +477,4 @@ impl ShownRemix {
             media,
         }
     }
-}
-
-/// A job.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct ShownJob {
-    /// Its id.
-    pub job_id: String,
-    /// What is done: `remix.requested`, `live.recorded`.
-    pub kind: String,
-    /// `waiting`, `leased`, `done`, `parked` or `cancelled`.
-    pub state: String,
-    /// Whether nothing happens with it any more.
-    pub is_final: bool,
-    /// The stage under way.
-    pub stage: String,
-    /// How much of it is done, 0 to 1; absent where unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub share: Option<f64>,
-    /// Why the last attempt failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// Its session.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
-    /// Its clip.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip_id: Option<String>,
-    /// The remix that came of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remix_id: Option<String>,
-    /// When it was asked for.
-    pub enqueued_at: WallTime,
-    /// When something last happened with it.
-    pub changed_at: WallTime,
-}
-
-impl ShownJob {
-    /// `None` for jobs that are parts of others.
-    pub(crate) fn of(job: &Job) -> Option<Self> {
-        let (session_id, clip_id) = match job.kind.as_str() {
-            REMIX => {
-                let remix = RemixJob::of(job).ok()?;
-                (Some(remix.session), Some(remix.clip))
-            }
-            LIVE => (LiveJob::of(job).ok()?.session_id, None),
-            _ => return None,
-        };
-        let text = |name: &str| {
-            let value = job.result.as_ref()?.get(name)?.as_str()?;
-            Some(value.to_owned())
-        };
-        let share = match job.state {
-            State::Done => Some(1.0),
-            _ if job.progress.total == 0 => None,
-            _ => Some((job.progress.done as f64 / job.progress.total as f64).min(1.0)),
-        };
-        Some(Self {
-            job_id: job.id.clone(),
-            kind: job.kind.clone(),
-            state: job.state.as_str().to_owned(),
-            is_final: job.state.is_final(),
-            stage: job.progress.stage.clone(),
-            share,
-            error: job.failure.as_ref().map(|failure| failure.error.clone()),
-            session_id,
-            clip_id,
-            remix_id: text("remix"),
-            enqueued_at: job.enqueued_at,
-            changed_at: job.changed_at,
-        })
-    }
-}
-
-/// What was taken down.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct ShownTakedown {
-    /// Of which creator.
-    pub creator: String,
-    /// This session alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
-    /// When.
-    pub at: WallTime,
-    /// Objects that were removed.
-    pub objects: usize,
-    /// Sessions that were touched.
-    pub sessions: Vec<String>,
-    /// Jobs that were stopped.
-    pub jobs: usize,
 }

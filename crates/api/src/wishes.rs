@@ -13,6 +13,9 @@ pub struct ClipChange {
     /// Thumb; `null` takes it back.
     #[serde(deserialize_with = "given")]
     pub rating: Option<Option<Rating>>,
+    /// The part of it that is used; `null` takes all of it.
+    #[serde(deserialize_with = "given")]
+    pub trim: Option<Option<Part>>,
     /// Title, caption and hashtags; `null` takes the suggestion again.
     #[serde(deserialize_with = "given")]
     pub post: Option<Option<PostTexts>>,
@@ -28,6 +31,16 @@ fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
+/// A part of a clip, at least a second long.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// From, on the clip's own time line.
+    pub clip_start_s: MediaTime,
+    /// To.
+    pub clip_end_s: MediaTime,
+}
+
 /// Texts of a post.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +51,10 @@ pub struct PostTexts {
     pub caption: String,
     /// At most 30, each with its `#`.
     pub hashtags: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a remix is to be like.
@@ -52,6 +69,9 @@ pub struct RemixWish {
     /// A planned LIVE to invite to; without one the remix invites to none.
     #[serde(default)]
     pub plan_id: Option<String>,
+    /// Whether the seller's own picture, where there is one, stands for the brand. Default true.
+    #[serde(default = "yes")]
+    pub brand_picture: bool,
 }
 
 /// What a picture of a remix is to be like.
@@ -66,6 +86,9 @@ pub struct PreviewWish {
     /// As for a remix.
     #[serde(default)]
     pub plan_id: Option<String>,
+    /// As for a remix.
+    #[serde(default = "yes")]
+    pub brand_picture: bool,
     /// When in the clip.
     pub at_s: MediaTime,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clip::{Clip, ClipProduct, Post};
 use crate::rule::RuleId;
+use crate::span::ClipSpan;
 use crate::verdict::{Outcome, Verdict};
 
 /// What a seller thinks of a clip.
@@ -25,6 +26,9 @@ pub struct ClipEdits {
     /// Thumb.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rating: Option<Rating>,
+    /// The part of it that is used, on the clip's own time line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trim: Option<ClipSpan>,
     /// Title, caption and hashtags instead of those suggested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,

@@ -12,6 +12,7 @@ pub mod moment;
 pub mod money;
 pub mod outcome;
 pub mod plan;
+pub mod posted;
 mod redact;
 pub mod remix;
 pub mod rule;

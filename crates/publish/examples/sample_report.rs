@@ -85,6 +85,7 @@ fn main() {
             mp4: &mp4,
             cover: Some(&jpeg),
             evidence: vec![("evidence/first-sight.jpg".to_owned(), jpeg.clone())],
+            more: Vec::new(),
             captions_vtt: captions::vtt(&clip.words),
             captions_srt: captions::srt(&clip.words),
         };

@@ -44,6 +44,8 @@ pub struct ClipFiles<'a> {
     pub cover: Option<&'a [u8]>,
     /// Pictures by file name (`freeze-01.jpg`, or with `evidence/` in front, as verdicts name them).
     pub evidence: Vec<(String, Vec<u8>)>,
+    /// Further files by name, such as what was measured.
+    pub more: Vec<(&'static str, Vec<u8>)>,
     /// `captions.vtt`.
     pub captions_vtt: Option<String>,
     /// `captions.srt`.
@@ -162,6 +164,18 @@ impl<'a> SessionFolder<'a> {
         Err(Error::new(Kind::Usage, message).in_file(self.prefix.clone()))
     }
 
+    /// Removes what is there where the creator was taken down: what a process wrote that was ended before
+    /// it looked for the mark.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn tidy(&self) -> Result<()> {
+        match self.must_be_wanted(&["", SESSION]) {
+            Err(error) if error.kind != Kind::Usage => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn store(&self) -> &dyn ObjectStore {
         self.store
     }
@@ -217,6 +231,9 @@ impl<'a> SessionFolder<'a> {
         }
         if let Some(srt) = &files.captions_srt {
             put("captions.srt", srt.as_bytes())?;
+        }
+        for (name, bytes) in &files.more {
+            put(one_part(name)?, bytes)?;
         }
         for (name, bytes) in &files.evidence {
             let name = one_part(name.strip_prefix("evidence/").unwrap_or(name))?;

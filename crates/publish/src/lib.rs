@@ -4,6 +4,7 @@
 pub mod captions;
 mod folder;
 pub mod messages;
+pub mod posting;
 mod remixes;
 pub mod report;
 mod run;
@@ -15,4 +16,4 @@ pub use folder::{ClipFiles, ClipFolder, Finished, SessionFolder};
 pub use remixes::RemixFiles;
 pub use report::{ReportData, render};
 pub use run::RunManifest;
-pub use sellers::Plans;
+pub use sellers::{Brand, Plans};

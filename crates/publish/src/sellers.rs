@@ -1,4 +1,4 @@
-//! What a seller entered: planned LIVEs in `~plans/`, and edits of clips in a session's `edits/`.
+//! What a seller entered: planned LIVEs in `~plans/`, a brand's picture in `~brand/`, and edits of clips in a session's `edits/`.
 
 use reprise_model::edits::ClipEdits;
 use reprise_model::plan::Plan;
@@ -73,6 +73,63 @@ impl<'a> Plans<'a> {
         let was = self.store.exists(&key)?;
         self.store.delete(&key)?;
         Ok(was)
+    }
+}
+
+/// A seller's brand picture, `~brand/logo`: PNG, JPEG or WebP.
+pub struct Brand<'a> {
+    store: &'a dyn ObjectStore,
+    seller: &'a str,
+}
+
+impl<'a> Brand<'a> {
+    /// Its name below the folder of brands, as jobs name it.
+    pub const NAME: &'static str = "logo";
+
+    /// That of `seller`, which is one part of a key.
+    pub fn new(store: &'a dyn ObjectStore, seller: &'a str) -> Self {
+        Self { store, seller }
+    }
+
+    /// Its object.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a name that no object can have.
+    pub fn key(&self) -> Result<Key> {
+        Key::new(format!("{}/~brand/{}", one_part(self.seller)?, Self::NAME))
+    }
+
+    /// The picture; `None` where there is none.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn get(&self) -> Result<Option<Vec<u8>>> {
+        self.store.get(&self.key()?)
+    }
+
+    /// Whether there is one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn is_there(&self) -> Result<bool> {
+        self.store.exists(&self.key()?)
+    }
+
+    /// Writes it, also in the place of another.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put(&self, picture: &[u8]) -> Result<()> {
+        let key = self.key()?;
+        self.store.put(&key, picture, PutOptions::for_key(&key))
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn remove(&self) -> Result<()> {
+        self.store.delete(&self.key()?)
     }
 }
 

@@ -93,6 +93,7 @@ impl Job {
             evidence: (0..self.sample.clips.len())
                 .map(|n| (format!("evidence/{n}.jpg"), vec![1]))
                 .collect(),
+            more: Vec::new(),
             captions_vtt: captions::vtt(&clip.words),
             captions_srt: captions::srt(&clip.words),
         }

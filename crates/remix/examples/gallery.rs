@@ -36,7 +36,12 @@ fn main() {
                 coder: Coder::default(),
                 encode: toml::from_str(PROFILE).unwrap(),
             };
-            for still in order.plan().unwrap().preview(&source, &times).unwrap() {
+            for still in order
+                .plan()
+                .unwrap()
+                .preview(&source, reprise_model::MediaTime::ZERO, &times)
+                .unwrap()
+            {
                 let size = (still.width as u32, still.height as u32);
                 let whole = RgbImage::from_raw(size.0, size.1, still.rgb).unwrap();
                 let height = 480 * size.1 / size.0.min(size.1);

@@ -50,8 +50,8 @@ mod message {
 #[derive(Serialize, Deserialize)]
 struct Asked {
     order: Order,
-    /// Times of a preview; none for the remix itself.
-    preview: Option<Vec<MediaTime>>,
+    /// Where the clip begins in what is sent, and times of a preview; none for the remix itself.
+    preview: Option<(MediaTime, Vec<MediaTime>)>,
 }
 
 /// The life of a child: reads the order, plans it, shuts itself in, reads the clip, works, answers.
@@ -97,7 +97,8 @@ fn work(memory_bytes: u64, output: &mut impl Write) -> Result<()> {
     let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new("clip.mp4", clip));
     let sent = |error| Error::io("standard output", error);
     let Some(graph) = graph else {
-        for still in planned.preview(&source, &asked.preview.unwrap_or_default())? {
+        let (begins, at) = asked.preview.unwrap_or_default();
+        for still in planned.preview(&source, begins, &at)? {
             send_picture(output, &still).map_err(sent)?;
         }
         return send(output, message::TOLD, &[b"null"]).map_err(sent);
@@ -166,19 +167,25 @@ impl Remixer {
         Ok(Made { mp4: answer.file.into(), cover, told })
     }
 
-    /// Pictures of a remix without making it.
+    /// Pictures of a remix without making it; see [`crate::Planned::preview`].
     ///
     /// # Errors
     /// As [`Self::make`].
-    pub fn preview(&self, order: &Order, clip: Vec<u8>, at: &[MediaTime]) -> Result<Vec<Still>> {
+    pub fn preview(
+        &self,
+        order: &Order,
+        clip: Vec<u8>,
+        begins: MediaTime,
+        at: &[MediaTime],
+    ) -> Result<Vec<Still>> {
         let way = Way { progress: &|_| (), cancel: &AtomicBool::new(false) };
-        Ok(self.ask(order, Some(at.to_vec()), clip, &way)?.pictures)
+        Ok(self.ask(order, Some((begins, at.to_vec())), clip, &way)?.pictures)
     }
 
     fn ask(
         &self,
         order: &Order,
-        preview: Option<Vec<MediaTime>>,
+        preview: Option<(MediaTime, Vec<MediaTime>)>,
         clip: Vec<u8>,
         way: &Way<'_>,
     ) -> Result<Answer> {

@@ -211,18 +211,25 @@ impl Planned<'_> {
         Ok(Made { mp4, cover, told: Told { effects, overlays, music, loudness, notes } })
     }
 
-    /// Pictures of the remix without making it: what it will look like at these times, in order.
+    /// Pictures of the remix without making it: what it will look like at these times, in order. The
+    /// clip begins at `begins` of what is read.
     ///
     /// # Errors
     /// As [`Self::make`].
-    pub fn preview(&self, source: &Arc<dyn ByteSource>, at: &[MediaTime]) -> Result<Vec<Still>> {
+    pub fn preview(
+        &self,
+        source: &Arc<dyn ByteSource>,
+        begins: MediaTime,
+        at: &[MediaTime],
+    ) -> Result<Vec<Still>> {
         let media = self.opened(source)?;
         let (fps, last) = (self.fps, self.count.saturating_sub(1));
         let mut painter: Option<Painter> = None;
         let mut stills = Vec::new();
         for at in at {
             let number = ((at.seconds() * fps).round().max(0.0) as usize).min(last);
-            let mut copied = copied(source, &media, MediaTime::from_seconds(number as f64 / fps))?;
+            let time = MediaTime::from_seconds(begins.seconds() + number as f64 / fps);
+            let mut copied = copied(source, &media, time)?;
             let bt601 = self.size.0.min(self.size.1) < 720;
             let coding = Coding { bt601, full_range: copied.full_range };
             let painter = painter.get_or_insert_with(|| Painter::new(self.scene.clone(), coding));
@@ -246,6 +253,14 @@ impl Planned<'_> {
         }
         Ok(media)
     }
+}
+
+/// Whether a brand's picture can be drawn.
+///
+/// # Errors
+/// `Malformed`, `Unsupported` or `Limit` with what it should be.
+pub fn check_picture(bytes: &[u8]) -> Result<()> {
+    Drawing::of_picture(bytes).map(|_| ())
 }
 
 /// A decoded picture, copied.

@@ -16,7 +16,7 @@ pub use download::{Fetched, Pinned, download, verify};
 pub use folder::FolderStore;
 pub use key::Key;
 pub use options::PutOptions;
-pub use post::{ANSWER_MAX, PostTo, Posted, check_post, origin_of, post};
+pub use post::{ANSWER_MAX, Method, PostTo, Posted, check_post, origin_of, post, send};
 pub use s3::{S3Setup, S3Store, s3_query_at, s3_setup};
 pub use source::{
     NetworkOptions, RemoteSource, S3Access, S3Keys, SourceStats, open_source, open_source_with,

@@ -58,16 +58,37 @@ pub fn origin_of(address: &str) -> String {
     Url::parse(address).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
 }
 
-/// Posts `body`. Every answer is one, also an error's. The machine's proxy is not used: who is
+/// How something is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+}
+
+/// Posts `body`; see [`send`].
+///
+/// # Errors
+/// As [`send`].
+pub fn post(to: &PostTo, headers: &[(&str, &str)], body: &[u8]) -> Result<Posted> {
+    send(Method::Post, to, headers, body)
+}
+
+/// Sends `body`. Every answer is one, also an error's. The machine's proxy is not used: who is
 /// connected to is what was looked at.
 ///
 /// # Errors
 /// [`Kind::Usage`] for an address that may not be used, also by what its name stands for now;
 /// [`Kind::TryAgain`] and [`Kind::Unavailable`] where there is no answer.
-pub fn post(to: &PostTo, headers: &[(&str, &str)], body: &[u8]) -> Result<Posted> {
+pub fn send(method: Method, to: &PostTo, headers: &[(&str, &str)], body: &[u8]) -> Result<Posted> {
     let url = address(to)?;
-    let mut request = agent(to.private)
-        .post(url.as_str())
+    let agent = agent(to.private);
+    let request = match method {
+        Method::Post => agent.post(url.as_str()),
+        Method::Put => agent.put(url.as_str()),
+    };
+    let mut request = request
         .config()
         .timeout_global(Some(to.timeout))
         .build()

@@ -424,7 +424,7 @@ impl Job {
 
 /// A product as results show it: what it costs the seller, and where its pictures lie, is nobody's
 /// business.
-fn shown(product: &Product) -> Product {
+pub(crate) fn shown(product: &Product) -> Product {
     Product { unit_cost: None, pictures: Vec::new(), ..product.clone() }
 }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reprise_model::{Result, WallTime};
+use reprise_publish::SessionFolder;
 use reprise_queue::{Filter, Job, Queue, State};
 
-use crate::fleet::{LIVE, LiveJob, REMIX, RemixJob, WINDOW, WindowJob};
+use crate::fleet::{LIVE, LiveJob, POST, PostJob, REMIX, RemixJob, WINDOW, WindowJob};
 
 /// Jobs of a creator that are not at their end: of one seller or of all, of one session or of all.
 ///
@@ -23,8 +24,8 @@ pub fn jobs_of(
         let filter =
             Filter { tenant: seller.map(str::to_owned), state: Some(state), ..Filter::default() };
         let theirs = |job: &Job| {
-            whose(job).is_some_and(|(whose, of)| {
-                whose == creator && session.is_none_or(|session| session == of)
+            whose(job).is_some_and(|of| {
+                of.creator == creator && session.is_none_or(|session| session == of.session)
             })
         };
         found.extend(queue.jobs(&filter)?.into_iter().filter(theirs));
@@ -32,24 +33,44 @@ pub fn jobs_of(
     Ok(found)
 }
 
-/// Creator and session of a job; `None` for what makes nothing of anybody's.
-fn whose(job: &Job) -> Option<(String, String)> {
+/// What a job writes.
+struct Whose {
+    creator: String,
+    session: String,
+    out: String,
+}
+
+/// `None` for what makes nothing of anybody's.
+fn whose(job: &Job) -> Option<Whose> {
     // What cannot be read is no job that makes anything.
     let live = match job.kind.as_str() {
         LIVE => LiveJob::of(job).ok()?,
         WINDOW => WindowJob::of(job).ok()?.live,
         REMIX => {
-            let remix = RemixJob::of(job).ok()?;
-            return Some((remix.creator?, remix.session));
+            let RemixJob { creator, session, out, .. } = RemixJob::of(job).ok()?;
+            return Some(Whose { creator: creator?, session, out });
+        }
+        POST => {
+            let PostJob { creator, session, out, .. } = PostJob::of(job).ok()?;
+            return Some(Whose { creator, session, out });
         }
         _ => return None,
     };
+    let out = live.out;
     if let (Some(creator), Some(session)) = (live.creator, live.session_id) {
-        return Some((creator, session));
+        return Some(Whose { creator, session, out });
     }
     // Put in by hand; its manifest says it, as it will to the worker.
     let manifest = reprise_ingest::load_session(Path::new(&live.session)).ok()?.manifest;
-    Some((manifest.creator.to_string(), manifest.id.to_string()))
+    let (creator, session) = (manifest.creator.to_string(), manifest.id.to_string());
+    Some(Whose { creator, session, out })
+}
+
+/// Removes what a job that was ended left of a creator that was taken down.
+pub(crate) fn tidy(job: &Job) -> Result<()> {
+    let Some(Whose { creator, session, out }) = whose(job) else { return Ok(()) };
+    let store = reprise_store::open(&out)?;
+    SessionFolder::new(store.as_ref(), &job.tenant, &session).by(&creator).tidy()
 }
 
 /// Stops jobs; gives those that were, and until when a worker may still be at one of them: it learns it

@@ -24,13 +24,14 @@ export class Refused extends Error {
   }
 }
 
-async function send(method, path, { body, headers = {}, signal } = {}) {
+async function send(method, path, { body, file, headers = {}, signal } = {}) {
   const all = { Authorization: `Bearer ${key()}`, ...headers };
   if (body !== undefined) all['Content-Type'] = 'application/json';
+  if (file) all['Content-Type'] = file.type;
   let answer;
   try {
     answer = await fetch(`/api/v1${path}`, {
-      method, headers: all, body: body === undefined ? undefined : JSON.stringify(body), signal,
+      method, headers: all, body: file ?? (body === undefined ? undefined : JSON.stringify(body)), signal,
     });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
@@ -53,6 +54,9 @@ export async function picture(path, body, signal) {
   const answer = await send('POST', path, { body, signal });
   return URL.createObjectURL(await answer.blob());
 }
+
+/** Sends a file as it is. */
+export const upload = (path, file) => json(send('PUT', path, { file }));
 
 /** All pages of a list. */
 export async function all(path) {

@@ -5,6 +5,7 @@ import { h, put, say, field, safe } from './dom.js';
 import { t, clock, language, number, sentence } from './words.js';
 import { cause, reasons } from './live.js';
 import { cover } from './lives.js';
+import { trimmer } from './trim.js';
 
 export const tag = (grade) => h('span', { class: `tag ${grade}` }, t(grade));
 
@@ -95,17 +96,19 @@ export async function clip(main, [session, id], { me, signal }) {
   const owner = me.role === 'owner';
   const draw = async () => {
     const found = await api.get(path, { signal });
+    const film = h('video', { src: safe(found.media.video), poster: safe(found.media.cover), controls: true, playsinline: true, preload: 'metadata' });
     const to = `#live/${api.part(session)}/clip/${api.part(id)}`;
     put(main,
       h('nav', { class: 'crumbs' }, h('a', { href: '#' }, t('lives')), ' › ', h('a', { href: `#live/${api.part(session)}` }, session)),
       h('h1', {}, found.post.title || t('clip')),
       h('div', { class: 'two' },
         h('div', { class: 'stay' },
-          h('video', { src: safe(found.media.video), poster: safe(found.media.cover), controls: true, playsinline: true, preload: 'metadata' }),
+          film,
           h('p', { class: 'row' },
             owner && h('a', { class: 'button main', href: `${to}/edit`, id: 'quick-edit' }, t('quickEdit')),
             h('a', { class: 'button', href: download(found.media.video) }, t('download'))),
-          owner && thumbs(path, found)),
+          owner && thumbs(path, found),
+          owner && trimmer(path, found, film, draw)),
         h('div', {},
           h('p', { class: 'row' }, tag(found.grade), found.grade_after_remix !== found.grade && h('span', { class: 'soft' }, t('afterRemix', { grade: t(found.grade_after_remix) }))),
           h('p', { class: 'soft' }, t('fromTo', { from: clock(found.start_s), to: clock(found.end_s) }), ` · ${number(found.duration_s, 1)} s · ${found.width}×${found.height}`),

@@ -4,11 +4,10 @@ import * as api from './api.js';
 import { h, s, put, say, field } from './dom.js';
 import { t, clock, language, when } from './words.js';
 import { where } from './clip.js';
+import { NEUTRAL } from './post.js';
 
 /** Texts that a seller may write. */
 const OWN = ['hook', 'name', 'price', 'call_to_action', 'brand'];
-/** What posts through the platform may carry. */
-const NEUTRAL = ['captions', 'arrow', 'zoom', 'music'];
 /** Pause after the last change before a preview is drawn. */
 const SETTLE_MS = 250;
 
@@ -59,10 +58,11 @@ export async function edit(main, [session, id], { signal }) {
     api.get(path, { signal }), api.get('/templates', { signal }), api.all('/plans')]);
   const coming = plans.filter((plan) => new Date(plan.starts_at) > new Date());
 
+  const length = found.trim ? found.trim.clip_end_s - found.trim.clip_start_s : found.duration_s;
   const picture = h('img', { alt: '', src: found.media.cover });
   const over = h('span', { class: 'over', hidden: true }, t('previewBusy'));
   const frame = h('div', { class: 'preview', id: 'preview' }, picture, over);
-  const at = h('input', { type: 'range', min: 0, max: found.duration_s.toFixed(1), step: 0.1, value: Math.min(1.5, found.duration_s / 2), oninput: changed });
+  const at = h('input', { type: 'range', min: 0, max: length.toFixed(1), step: 0.1, value: Math.min(1.5, length / 2), oninput: changed });
   const clockAt = h('output', { class: 'small soft' });
 
   const target = h('select', { name: 'target', onchange: () => { fit(); changed(); } },
@@ -75,6 +75,19 @@ export async function edit(main, [session, id], { signal }) {
   const texts = new Map(OWN.map((name) => [name, h('input', { type: 'text', maxlength: 200, name: `text-${name}`, oninput: changed })]));
   const speech = h('select', { name: 'language', onchange: changed }, [...new Set([...found.languages.map((tag) => tag.split('-')[0]), 'en', 'id', 'th', 'vi', 'ar', 'zh'])].map((code) =>
     h('option', { value: code }, new Intl.DisplayNames([language], { type: 'language' }).of(code))));
+
+  const logo = h('input', { type: 'file', accept: 'image/png,image/jpeg,image/webp', name: 'brand-picture', onchange: async () => {
+    const [file] = logo.files;
+    if (!file) return;
+    try {
+      await api.upload('/brand', file);
+      say(t('kept'));
+      changed();
+    } catch (error) { say(error.message); }
+  } });
+  const noLogo = h('button', { type: 'button', onclick: async () => {
+    try { await api.remove('/brand'); logo.value = ''; say(t('kept')); changed(); } catch (error) { say(error.message); }
+  } }, t('noBrandPicture'));
 
   const template = () => picks.querySelector('input:checked').value;
   /** What this template and this target have none of cannot be switched on. */
@@ -143,7 +156,8 @@ export async function edit(main, [session, id], { signal }) {
       h('div', {}, picks, picker.view,
         field(t('target'), target), field(t('language_'), speech),
         h('details', {}, h('summary', {}, t('effects')), rows),
-        h('details', {}, h('summary', {}, t('texts')), h('p', { class: 'soft small' }, t('textsHint')), [...texts].map(([name, input]) => field(t(`E_${name}`), input))),
+        h('details', {}, h('summary', {}, t('texts')), h('p', { class: 'soft small' }, t('textsHint')), [...texts].map(([name, input]) => field(t(`E_${name}`), input)),
+          field(t('brandPicture'), logo, t('brandPictureHint')), h('p', { class: 'row end' }, noLogo)),
         h('p', { class: 'row end' }, h('button', { class: 'main', id: 'make' }, t('make'))))));
   fit();
   changed();

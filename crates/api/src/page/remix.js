@@ -4,6 +4,7 @@ import * as api from './api.js';
 import { h, put, say, safe } from './dom.js';
 import { t, number } from './words.js';
 import { download, tag, verdicts, where } from './clip.js';
+import { poster } from './post.js';
 
 export async function making(main, [session, id, jobId], { signal }) {
   const base = `live/${api.part(session)}/clip/${api.part(id)}`;
@@ -36,11 +37,12 @@ export async function making(main, [session, id, jobId], { signal }) {
   });
 }
 
-export async function made(main, [session, id, remixId], { signal }) {
+export async function made(main, [session, id, remixId], { me, signal }) {
   const path = where(session, id);
   const [clip, remix] = await Promise.all([
     api.get(path, { signal }), api.get(`${path}/remixes/${api.part(remixId)}`, { signal })]);
   const base = `live/${api.part(session)}/clip/${api.part(id)}`;
+  const posting = me.role === 'owner' ? await poster(`${path}/remixes/${api.part(remixId)}`, remix, signal) : null;
   const film = (media, name, attributes) => h('figure', {}, h('figcaption', {}, name),
     h('video', { src: safe(media.video), poster: safe(media.cover), controls: true, playsinline: true, preload: 'metadata', ...attributes }));
   const { loudness } = remix;
@@ -51,7 +53,9 @@ export async function made(main, [session, id, remixId], { signal }) {
     h('div', { class: 'pair' }, film(clip.media, t('before')), film(remix.media, t('after'), { id: 'remix' })),
     h('p', { class: 'row end' },
       h('a', { class: 'button', href: `#${base}/edit` }, t('again')),
-      h('a', { class: 'button main', id: 'download', href: download(remix.media.video) }, t('download'))),
+      h('a', { class: posting?.button ? 'button' : 'button main', id: 'download', href: download(remix.media.video) }, t('download')),
+      posting?.button),
+    posting?.view,
     h('p', { class: 'row' }, remix.grade && tag(remix.grade), h('span', { class: 'soft' }, `${remix.template} · ${number(remix.duration_s, 1)} s · ${remix.width}×${remix.height}`)),
     loudness && h('p', { class: 'soft' }, t('loudness', { lufs: number(loudness.integrated_lufs, 1), peak: number(loudness.true_peak_dbtp, 1) }), gap && `, ${t('speechOver', { lu: number(gap, 1) })}`),
     remix.music && h('p', { class: 'soft' }, t('musicBy', remix.music)),

@@ -5,19 +5,25 @@ use reprise_model::clip::{Clip, ClipProduct, Post};
 use reprise_model::edits::ClipEdits;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::session::Product;
+use reprise_model::{ClipSpan, MediaTime, Outcome, RuleId, Verdict};
 use reprise_publish::SessionFolder;
+use reprise_worker::{MEASURED, Measured};
 
 use crate::ask::{Ask, Page, Reply};
 use crate::problem::{Answer, Problem};
 use crate::route::{PAGED, Route};
-use crate::shapes::{ClipMedia, ShownClip};
-use crate::wishes::{ClipChange, PostTexts};
+use crate::shapes::{ClipMedia, Judged, ShownClip};
+use crate::wishes::{ClipChange, Part, PostTexts};
 
 /// Limits of a post's texts; the platform's own are no wider (caption: 2,200 characters).
 const TITLE_MAX: usize = 150;
 const CAPTION_MAX: usize = 2_200;
 const HASHTAGS_MAX: usize = 30;
 const HASHTAG_MAX: usize = 100;
+/// Shortest part of a clip, seconds. Whether it is long enough to post is `clip.duration`'s to say.
+const PART_MIN_S: f64 = 1.0;
+/// Lengths are shown with six decimals; a page rounds them.
+const ROUNDING_S: f64 = 0.05;
 /// Products of a clip.
 const PRODUCTS_MAX: usize = 20;
 
@@ -37,6 +43,15 @@ pub(super) fn routes() -> Vec<Route> {
         )
         .takes::<ClipChange>()
         .gives::<ShownClip>(),
+        Route::new(
+            Method::POST,
+            "/sessions/{session}/clips/{clip}/verdicts",
+            "judgePart",
+            "What every rule would say of a part of the clip",
+            judge,
+        )
+        .takes::<Part>()
+        .gives::<Judged>(),
     ]
 }
 
@@ -74,6 +89,63 @@ fn one(ask: &Ask<'_>) -> Answer<Reply> {
     Reply::json(&shown(ask, &folder, &outcome, clip, &edits)?)
 }
 
+/// A part that lies in the clip and is long enough to be one.
+fn part_in(clip: &Clip, part: Part) -> Answer<ClipSpan> {
+    let part = ClipSpan { start: part.clip_start_s, end: part.clip_end_s };
+    let length = clip.duration_s.seconds();
+    let fits = part.start.seconds() >= 0.0
+        && part.end.seconds() <= length + ROUNDING_S
+        && part.end.seconds() - part.start.seconds() >= PART_MIN_S;
+    let end = part.end.min(MediaTime::ZERO + clip.duration_s);
+    fits.then_some(ClipSpan { end, ..part }).ok_or_else(|| {
+        let detail = format!("a part lies within 0 and {length} s and has at least {PART_MIN_S} s");
+        Problem::invalid(detail)
+    })
+}
+
+/// What every rule would say of a part; `None` where nothing was kept to ask.
+fn judged(
+    ask: &Ask<'_>,
+    folder: &SessionFolder<'_>,
+    clip: &Clip,
+    part: ClipSpan,
+) -> Answer<Option<Judged>> {
+    let packed = ask.app.store.get(&folder.clip_key(&clip.clip_id, MEASURED)?)?;
+    let Some(measured) = packed.map(|packed| Measured::unpacked(&packed)).transpose()? else {
+        return Ok(None);
+    };
+    let (verdicts, grading) = measured.judge(clip, part, &ask.app.policy, &ask.app.phrases);
+    let of = |all: &[Verdict], rule: RuleId| {
+        all.iter().find(|verdict| verdict.rule == rule).map(|verdict| verdict.verdict)
+    };
+    let turned = |from: Outcome, to: Outcome| -> Vec<RuleId> {
+        let turned = |rule: &RuleId| {
+            of(&clip.verdicts, *rule) == Some(from) && of(&verdicts, *rule) == Some(to)
+        };
+        RuleId::ALL.iter().copied().filter(turned).collect()
+    };
+    Ok(Some(Judged {
+        part,
+        grade: grading.grade,
+        grade_after_remix: grading.grade_after_remix,
+        gained: turned(Outcome::Fail, Outcome::Pass),
+        lost: turned(Outcome::Pass, Outcome::Fail),
+        unverified: grading.unverified,
+        verdicts,
+    }))
+}
+
+fn judge(ask: &Ask<'_>) -> Answer<Reply> {
+    let outcome = ask.session(ask.at(0)?)?;
+    let folder = ask.folder(&outcome);
+    let (mut clip, edits) = clip_of(&folder, &outcome, ask.at(1)?)?;
+    let part = part_in(&clip, ask.body()?)?;
+    edits.apply(&mut clip);
+    let judged = judged(ask, &folder, &clip, part)?;
+    let missing = || Problem::invalid("this clip is of an earlier version: run the session again");
+    Reply::json(&judged.ok_or_else(missing)?)
+}
+
 fn shown(
     ask: &Ask<'_>,
     folder: &SessionFolder<'_>,
@@ -83,7 +155,18 @@ fn shown(
 ) -> Answer<ShownClip> {
     let link = |file: &str| ask.link(&folder.clip_key(&clip.clip_id, file)?);
     let media = ClipMedia { video: link("clip.mp4")?, cover: link("cover.jpg")? };
-    Ok(ShownClip::of(clip, edits, &outcome.session_id, ask.is_owner(), media))
+    let mut shown = ShownClip::of(clip.clone(), edits, &outcome.session_id, ask.is_owner(), media);
+    if let Some(part) = edits.trim {
+        let mut clip = clip;
+        edits.apply(&mut clip);
+        if let Some(judged) = judged(ask, folder, &clip, part)? {
+            shown.grade = judged.grade;
+            shown.grade_after_remix = judged.grade_after_remix;
+            shown.verdicts = judged.verdicts;
+            shown.unverified = judged.unverified;
+        }
+    }
+    Ok(shown)
 }
 
 fn change(ask: &Ask<'_>) -> Answer<Reply> {
@@ -93,6 +176,9 @@ fn change(ask: &Ask<'_>) -> Answer<Reply> {
     let change: ClipChange = ask.body()?;
     if let Some(rating) = change.rating {
         edits.rating = rating;
+    }
+    if let Some(trim) = change.trim {
+        edits.trim = trim.map(|part| part_in(&clip, part)).transpose()?;
     }
     if let Some(post) = change.post {
         edits.post = post.map(|texts| post_of(texts, &clip)).transpose()?;

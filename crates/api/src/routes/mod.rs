@@ -1,9 +1,11 @@
 //! All routes, one file a subject.
 
 mod about;
+mod brand;
 mod clips;
 mod jobs;
 mod plans;
+mod posts;
 mod remixes;
 mod sessions;
 mod takedowns;
@@ -17,7 +19,9 @@ pub(crate) fn all() -> Vec<Route> {
         sessions::routes(),
         clips::routes(),
         remixes::routes(),
+        posts::routes(),
         plans::routes(),
+        brand::routes(),
         jobs::routes(),
         takedowns::routes(),
     ]

@@ -2,13 +2,15 @@
 
 use axum::http::{Method, StatusCode};
 use reprise_model::MediaTime;
+use reprise_model::clip::Clip;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::plan::Plan;
 use reprise_model::remix::{Effect, Remix};
-use reprise_publish::{Plans, SessionFolder};
+use reprise_publish::{Brand, Plans, SessionFolder};
 use reprise_remix::{Coder, Order, Score, Template, Wishes};
 use reprise_transcode::{Profile, jpeg};
 use reprise_worker::fleet::RemixJob;
+use reprise_worker::part_of;
 
 use super::clips::clip_of;
 use crate::BASE;
@@ -85,6 +87,10 @@ fn checked(
     Ok((template, plan.transpose()?))
 }
 
+fn brand<'a>(ask: &'a Ask<'_>) -> Brand<'a> {
+    Brand::new(ask.app.store.as_ref(), ask.seller())
+}
+
 /// A name in a body is a name, as in a path.
 fn name(text: &str) -> Answer<&str> {
     let fits = reprise_model::session::Slug::parse(text).is_some();
@@ -106,7 +112,7 @@ fn create(ask: &Ask<'_>) -> Answer<Reply> {
         wishes: wish.wishes,
         plan,
         edits: (!edits.is_empty()).then_some(edits),
-        brand: None,
+        brand: wish.brand_picture && brand(ask).is_there()?,
         creator: Some(outcome.creator.clone()),
     };
     let put = ask.app.queue.enqueue(&job.new_job(ask.seller(), &format!("api {key}"))?)?;
@@ -146,31 +152,39 @@ fn shown(
     Ok(ShownRemix::of(remix, &outcome.session_id, media))
 }
 
+fn inside(clip: &Clip, at: MediaTime) -> Answer<()> {
+    let length = clip.duration_s.seconds();
+    if (0.0..=length).contains(&at.seconds()) {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("`at_s` lies in the clip: 0 to {length}")))
+}
+
 fn preview(ask: &Ask<'_>) -> Answer<Reply> {
     let outcome = ask.session(ask.at(0)?)?;
     let wish: PreviewWish = ask.body()?;
     let folder = ask.folder(&outcome);
     let (mut clip, edits) = clip_of(&folder, &outcome, ask.at(1)?)?;
     let (template, plan) = checked(ask, &wish.template, &wish.wishes, wish.plan_id.as_deref())?;
-    let outside = wish.at_s < MediaTime::ZERO || wish.at_s.seconds() > clip.duration_s.seconds();
-    if outside {
-        let detail = format!("`at_s` lies in the clip: 0 to {}", clip.duration_s.seconds());
-        return Err(Problem::invalid(detail));
-    }
     let busy = || Problem::busy("others look at previews now: try again in a moment");
     let _turn = ask.app.previews.take().ok_or_else(busy)?;
     let (_, mp4) = folder.clip(&clip.clip_id)?.ok_or_else(Problem::not_found)?;
     edits.apply(&mut clip);
+    let begins = edits.trim.map_or(MediaTime::ZERO, |part| part.start);
+    if let Some(part) = edits.trim {
+        clip = part_of(clip, part);
+    }
+    inside(&clip, wish.at_s)?;
     let order = Order {
         clip,
         template,
         wishes: wish.wishes,
         plan,
-        brand: None,
+        brand: if wish.brand_picture { brand(ask).get()? } else { None },
         coder: Coder::default(),
         encode: Profile::built_in()?.settings,
     };
-    let pictures = ask.app.remixer.preview(&order, mp4, &[wish.at_s])?;
+    let pictures = ask.app.remixer.preview(&order, mp4, begins, &[wish.at_s])?;
     let picture = pictures.first().ok_or_else(Problem::not_found)?;
-    Ok(Reply::picture(jpeg(picture)?))
+    Ok(Reply::picture(jpeg(picture)?, "image/jpeg"))
 }

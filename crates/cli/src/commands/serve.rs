@@ -11,6 +11,7 @@ use std::time::Duration;
 use reprise_api::{KeyFile, Role, ServeOptions};
 use reprise_model::session::Slug;
 use reprise_model::{Error, Kind, Result};
+use reprise_publish::posting::Accounts;
 use reprise_publish::webhooks::Hooks;
 use reprise_worker::fleet::{self, FleetOptions};
 
@@ -48,19 +49,25 @@ pub struct Args {
     /// Where it is served; port 0 is one that is free
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Requests a second that each key may make in the long run; five times as many at once
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
     /// Do no jobs here
     #[arg(long)]
     no_worker: bool,
     /// Jobs done at once; without it one a core, as far as there are 512 MB of memory for each
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     slots: Option<u16>,
+    /// Accounts that sellers post to (TOML, docs/posting.md)
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
     #[command(flatten)]
     pipeline: PipelineArgs,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     // What is wrong with the files is said now, not by each job.
-    args.pipeline.options()?;
+    let pipeline = args.pipeline.options()?;
     let out = enqueue::absolute(&args.out)?;
     let queue_url = match &args.queue {
         Some(url) => url.clone(),
@@ -84,18 +91,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = super::runtime()?;
     super::stop_on_signal(&runtime, &stop)?;
+    let fleet = fleet_options(args, queue_url)?;
+    let accounts = args.accounts.as_deref().map(Accounts::read).transpose()?.unwrap_or_default();
     let options = ServeOptions {
         out,
         queue: Arc::clone(&queue),
         keys: path,
+        rate: args.rate,
+        accounts: Arc::new(accounts),
         remixer: super::remix::remixer(),
+        policy: pipeline.policy,
+        phrases: pipeline.phrases,
         listener,
     };
     std::thread::scope(|scope| {
         let working = works.then(|| {
-            let fleet = fleet_options(args, queue_url);
             let (queue, stop) = (&queue, &stop);
-            scope.spawn(move || fleet::work(queue, &fleet, stop))
+            let fleet = &fleet;
+            scope.spawn(move || fleet::work(queue, fleet, stop))
         });
         let served = runtime.block_on(reprise_api::serve(options, Arc::clone(&stop)));
         stop.store(true, Ordering::Relaxed);
@@ -105,10 +118,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
-fn fleet_options(args: &Args, queue: String) -> FleetOptions {
+fn fleet_options(args: &Args, queue: String) -> Result<FleetOptions> {
     let mut arguments = worker::child_arguments();
+    arguments.extend(worker::accounts_arguments(args.accounts.as_deref())?);
     arguments.extend(args.pipeline.arguments());
-    FleetOptions {
+    Ok(FleetOptions {
         listen: None,
         temporary: std::env::temp_dir(),
         name: worker::own_name(),
@@ -124,7 +138,7 @@ fn fleet_options(args: &Args, queue: String) -> FleetOptions {
         hooks: Arc::new(Hooks::default()),
         traced: traces::belongs_to,
         trace_parent: traces::parent,
-    }
+    })
 }
 
 fn own_queue() -> Result<String> {

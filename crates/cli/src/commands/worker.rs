@@ -1,12 +1,13 @@
 //! `reprise worker`: jobs from a queue, one after the other, until told to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use reprise_model::{Error, Kind, Result};
+use reprise_publish::posting::Accounts;
 use reprise_publish::webhooks::Hooks;
 use reprise_worker::Tenants;
 use reprise_worker::fleet::{self, FleetOptions, Listen};
@@ -63,6 +64,9 @@ pub struct Args {
     /// Whose job may read and write where (TOML); without it every job may name every place
     #[arg(long, value_name = "FILE")]
     tenants: Option<PathBuf>,
+    /// Accounts that sellers post to (TOML, docs/posting.md)
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
     #[command(flatten)]
     pipeline: PipelineArgs,
 }
@@ -84,6 +88,7 @@ pub fn run(args: &Args, json: bool) -> Result<ExitCode> {
         })?;
         arguments.extend(["--tenants".to_owned(), file.to_owned()]);
     }
+    arguments.extend(accounts_arguments(args.accounts.as_deref())?);
     arguments.extend(args.pipeline.arguments());
     let listen = args.listen.map(listen).transpose()?;
     let options = FleetOptions {
@@ -127,6 +132,17 @@ pub const PROGRAM: &str = "/proc/self/exe";
 pub fn child_arguments() -> Vec<String> {
     // What a child logs is passed on, and JSON says of which level it is.
     ["--log-format", "json", live_child::NAME].map(str::to_owned).to_vec()
+}
+
+/// A file of accounts as a child is given it, once it was read.
+pub fn accounts_arguments(accounts: Option<&Path>) -> Result<Vec<String>> {
+    let Some(path) = accounts else { return Ok(Vec::new()) };
+    Accounts::read(path)?;
+    let named = std::path::absolute(path).ok().and_then(|path| path.to_str().map(str::to_owned));
+    let place = path.display().to_string();
+    let named = named
+        .ok_or_else(|| Error::new(Kind::Usage, "has a name that is no UTF-8").in_file(place))?;
+    Ok(vec!["--accounts".to_owned(), named])
 }
 
 /// How long a queue that cannot say anything now, as a cluster without a leader, is asked at the start.

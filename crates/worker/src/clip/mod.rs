@@ -22,6 +22,7 @@ use reprise_transcode::{Avoid, CutClip, TrimRefusal, Wanted, WindowOutcome, Wind
 use serde::{Deserialize, Serialize};
 
 use crate::advice::{About, OnRecording};
+use crate::measured::{MEASURED, Measured};
 use crate::options::RunOptions;
 use crate::post::suggest;
 use crate::recording::{Recordings, shifted};
@@ -203,6 +204,7 @@ impl ClipContext<'_> {
                 mp4: &cut.mp4,
                 cover: cut.cover.as_deref(),
                 evidence,
+                more: vec![(MEASURED, self.measured(&cut, index).packed()?)],
                 captions_vtt: captions.vtt,
                 captions_srt: captions.srt,
             };
@@ -212,6 +214,27 @@ impl ClipContext<'_> {
         }
         let made = Box::new(Made { clip, observed });
         Ok(if shipped { ClipOutcome::Shipped(made) } else { ClipOutcome::Rejected(made) })
+    }
+
+    /// What is kept so that a part of the clip can be judged later.
+    fn measured(&self, cut: &CutClip, index: usize) -> Measured {
+        let file = &self.recordings.files[index];
+        let video = file.media.info.video.as_ref();
+        let manifest = &self.session.loaded.manifest;
+        let products = &self.session.loaded.products;
+        Measured {
+            evidence: cut.decoded.evidence.clone(),
+            zero: self.recordings.timeline.zero,
+            has_log: self.session.has_log(),
+            events: self.session.log.kept.clone(),
+            product_uses: self.session.product_uses.clone(),
+            languages: self.session.languages.clone(),
+            brands: manifest.brands.clone(),
+            products: products.iter().map(crate::run::shown).collect(),
+            recording_size: video.map_or((0, 0), |video| (video.width, video.height)),
+            in_file: cut.span,
+            recording_has_audio: file.media.info.audio.is_some(),
+        }
     }
 
     /// A clip without what describes its moment.

@@ -5,6 +5,7 @@ mod announce;
 mod child_log;
 mod job;
 pub mod metrics;
+mod post;
 mod remix;
 mod supervise;
 mod temporary;
@@ -27,6 +28,7 @@ use serde_json::Value;
 use announce::Announcer;
 pub use announce::LiveResult;
 pub use job::{LIVE, LiveJob, REMIX, ShareIn, Told};
+pub use post::{POST, PostJob};
 pub use remix::RemixJob;
 pub use supervise::{Answer, Said, Supervisor};
 use supervise::{Child, Ended};
@@ -244,7 +246,13 @@ impl Slot<'_> {
                 tracing::warn!("{}", failure.error);
                 self.settled(|| self.queue.fail(token, failure.clone())).map(|ours| (ours, 1))
             }
-            Ok(Ended::Dropped) => return 2,
+            Ok(Ended::Dropped) => {
+                // Its child may have been ended between a write and the look for a takedown's mark.
+                if let Err(error) = crate::takedown::tidy(job) {
+                    tracing::warn!("what a takedown left is not removed: {error}");
+                }
+                return 2;
+            }
             Ok(Ended::Drained) => {
                 self.settled(|| self.queue.release(token, Duration::ZERO)).map(|_| (false, 2))
             }
@@ -305,7 +313,7 @@ impl Slot<'_> {
         // Looked at here too, so that what cannot be read parks at once.
         match job.kind.as_str() {
             LIVE => drop(LiveJob::of(job)?),
-            REMIX => {}
+            REMIX | POST => {}
             WINDOW => {
                 let parent = self.queue.job(&WindowJob::of(job)?.parent)?;
                 if parent.is_none_or(|parent| parent.state.is_final()) {

@@ -6,15 +6,17 @@ use reprise_model::edits::ClipEdits;
 use reprise_model::plan::Plan;
 use reprise_model::remix::Remix;
 use reprise_model::{Error, Kind, Result};
-use reprise_publish::{RemixFiles, SessionFolder};
+use reprise_publish::{Brand, RemixFiles, SessionFolder};
 use reprise_queue::{Job, Lane, NewJob};
 use reprise_remix::{Coder, Order, Remixer, Template, Way, Wishes};
-use reprise_store::{Key, ObjectStore};
+use reprise_store::ObjectStore;
 use reprise_transcode::jpeg;
 use serde::{Deserialize, Serialize};
 
 use super::job::{REMIX, body};
+use crate::measured::{MEASURED, Measured};
 use crate::options::RunOptions;
+use crate::part::cut_part;
 use crate::remix::make_remix;
 
 /// Make a remix of a published clip.
@@ -38,9 +40,9 @@ pub struct RemixJob {
     /// What the seller changed about the clip, as it was when the remix was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edits: Option<ClipEdits>,
-    /// Object with the brand's picture.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub brand: Option<String>,
+    /// Whether the seller's own picture stands for the brand, instead of its name.
+    #[serde(default)]
+    pub brand: bool,
     /// Which creator's LIVE it is, so that a takedown finds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
@@ -89,21 +91,24 @@ impl RemixJob {
         if let Some(creator) = &self.creator {
             folder = folder.by(creator);
         }
-        let Some((mut clip, mp4)) = folder.clip(&self.clip)? else {
+        let Some((mut clip, mut mp4)) = folder.clip(&self.clip)? else {
             let message = "there is no such clip any more; a newer run may have replaced it";
             return Err(Error::new(Kind::Missing, message).in_file(self.clip.clone()));
         };
         if let Some(edits) = &self.edits {
             edits.apply(&mut clip);
-        }
-        let brand = match &self.brand {
-            Some(name) => {
-                // A seller's pictures lie among the seller's own objects.
-                let key = Key::new(format!("{seller}/~brand/{name}"))?;
-                let missing = || Error::new(Kind::Missing, "the brand's picture is gone");
-                Some(store.get(&key)?.ok_or_else(|| missing().in_file(store.location(&key)))?)
+            if let Some(part) = edits.trim {
+                let packed = store.get(&folder.clip_key(&self.clip, MEASURED)?)?;
+                let measured = packed.and_then(|packed| Measured::unpacked(&packed).ok());
+                (clip, mp4) = cut_part(clip, mp4, part, measured.as_ref(), options)?;
             }
-            None => None,
+        }
+        let brand = match self.brand {
+            true => {
+                let missing = || Error::new(Kind::Missing, "the brand's picture is gone");
+                Some(Brand::new(store, seller).get()?.ok_or_else(missing)?)
+            }
+            false => None,
         };
         let order = Order {
             clip,
