@@ -2,50 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use reprise_tests::command::{descendants, reprise};
-use reprise_tests::served::Served;
-use reprise_tests::session::{Session, short_clips};
+use reprise_tests::command::descendants;
+use reprise_tests::shop::{SELLER, SESSION, Shop};
 use reprise_tests::{readback, tree};
 use serde_json::{Value, json};
-
-const SELLER: &str = "friday-show";
-const SESSION: &str = "fixture-evening";
-
-/// A finished run in a folder, and its seller's server.
-struct Shop {
-    folder: tempfile::TempDir,
-    out: PathBuf,
-    served: Served,
-    key: String,
-    clip: String,
-}
-
-impl Shop {
-    fn open(more: &[&str]) -> Self {
-        let (session, folder) = (Session::new(), tempfile::tempdir().unwrap());
-        let out = folder.path().join("out");
-        let settings = short_clips(folder.path());
-        let manifest = session.manifest();
-        let run = ["run", manifest.to_str().unwrap(), "--out", out.to_str().unwrap()];
-        reprise(run.into_iter().chain(["--settings", settings.to_str().unwrap()])).expect(0);
-        let served = Served::start(folder.path(), &out, more);
-        let key = served.key(SELLER, &[]);
-        let found = served.get(&key, &format!("/sessions/{SESSION}")).expect(200).json();
-        let moments = found["moments"].as_array().unwrap();
-        let clip = moments.iter().find_map(|moment| moment["clip"]["clip_id"].as_str());
-        let clip = clip.expect("the fixture gives a clip").to_owned();
-        Self { folder, out, served, key, clip }
-    }
-
-    fn of_clip(&self, more: &str) -> String {
-        format!("/sessions/{SESSION}/clips/{}{more}", self.clip)
-    }
-}
 
 fn remix(template: &str) -> Value {
     json!({ "template": template, "wishes": { "language": "en" } })
@@ -126,6 +91,7 @@ fn a_remix_is_asked_for_followed_served_and_taken_down() {
     let fps = pictures / clip["duration_s"].as_f64().unwrap();
     assert!((20.0..=61.0).contains(&fps), "{pictures} pictures");
 
+    assert_eq!((served.get("", "/livez").status, served.get("", "/readyz").status), (200, 200));
     // A player asks for parts.
     let part = served.call("", "GET", link, &[("range", "bytes=100-199")], None).expect(206);
     assert_eq!(part.body, whole.body[100..200]);

@@ -3,11 +3,8 @@
 
 use std::process::Command;
 
-use reprise_tests::command::reprise;
-use reprise_tests::served::Served;
-use reprise_tests::session::{Session, short_clips};
+use reprise_tests::shop::Shop;
 
-const SELLER: &str = "friday-show";
 /// What each answer is held against. What is sent wrongly on purpose is refused by more than the schema
 /// can say (names, times, lengths together), so acceptance is not judged.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
@@ -19,17 +16,8 @@ fn the_description_drives_a_fuzz_run_without_a_server_error() {
         eprintln!("skipped: REPRISE_SCHEMATHESIS names no schemathesis; `make test` installs one");
         return;
     };
-    let (session, folder) = (Session::new(), tempfile::tempdir().unwrap());
-    let out = folder.path().join("out");
-    let settings = short_clips(folder.path());
-    let manifest = session.manifest();
-    let run = ["run", manifest.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    reprise(run.into_iter().chain(["--settings", settings.to_str().unwrap()])).expect(0);
-    let served = Served::start(folder.path(), &out, &["--no-worker", "--rate", "10000"]);
-    let key = served.key(SELLER, &[]);
-    let live = served.get(&key, "/sessions/fixture-evening").expect(200).json();
-    let moments = live["moments"].as_array().unwrap();
-    let clip = moments.iter().find_map(|moment| moment["clip"]["clip_id"].as_str()).unwrap();
+    let shop = Shop::open(&["--no-worker", "--rate", "10000"]);
+    let (served, key, clip, folder) = (&shop.served, &shop.key, &shop.clip, &shop.folder);
     // One run with names that are there, so that it gets past the first look; one with any.
     let config = format!("[parameters]\nsession = \"fixture-evening\"\nclip = \"{clip}\"\n");
     let examples = if std::env::var_os("REPRISE_ALL").is_some() { "400" } else { "25" };
@@ -54,6 +42,6 @@ fn the_description_drives_a_fuzz_run_without_a_server_error() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{name}: {said}");
-        served.get(&key, "/me").expect(200);
+        served.get(key, "/me").expect(200);
     }
 }

@@ -27,7 +27,9 @@ fn words(list: &Value) -> Vec<String> {
 /// The command must know all of it; help is asked for, so that nothing is done.
 #[track_caller]
 fn assert_known(arguments: &[String]) {
-    let plain = arguments.iter().map(|word| word.replace("$(QUEUE)", "sqlite:///q.db"));
+    let plain = arguments
+        .iter()
+        .map(|word| word.replace("$(QUEUE)", "sqlite:///q.db").replace("$(OUT)", "/out"));
     reprise(plain.chain(["--help".to_owned()])).expect(0);
 }
 
@@ -84,6 +86,18 @@ fn workers_are_started_with_what_they_know_and_have_time_to_drain() {
     assert!(gibibytes * 1024 >= slots * 512, "{memory} for {slots} slots");
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         let path = container[probe]["httpGet"]["path"].as_str().unwrap();
+        assert!(["/livez", "/readyz"].contains(&path), "{probe}: {path}");
+    }
+
+    // The page.
+    let compose = &yaml("compose/compose.yaml")[0]["services"]["page"];
+    assert_known(&words(&compose["command"]));
+    assert_eq!((&compose["read_only"], &compose["user"]), (&true.into(), &"10001:10001".into()));
+    let pod = &yaml("kubernetes/page.yaml")[0]["spec"]["template"]["spec"];
+    assert_known(&words(&pod["containers"][0]["args"]));
+    assert_eq!(pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
+    for probe in ["livenessProbe", "readinessProbe"] {
+        let path = pod["containers"][0][probe]["httpGet"]["path"].as_str().unwrap();
         assert!(["/livez", "/readyz"].contains(&path), "{probe}: {path}");
     }
 

@@ -1,45 +1,26 @@
 //! The seller's page in a real browser: the whole way from the list to a remix, on a phone and a desk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reprise_servers::{PlatformBehaviour, PlatformServer};
 use reprise_tests::chromium::Chromium;
-use reprise_tests::command::reprise;
-use reprise_tests::served::Served;
-use reprise_tests::session::{Session, short_clips};
+use reprise_tests::shop::{SELLER, SESSION, Shop};
 use serde_json::json;
 
-const SELLER: &str = "friday-show";
-const SESSION: &str = "fixture-evening";
-
-struct Shop {
-    _folder: tempfile::TempDir,
-    platform: PlatformServer,
-    served: Served,
-    key: String,
-}
-
-/// A shop with a finished run and an account on the stand-in of the platform.
-fn shop() -> Shop {
-    let (session, folder) = (Session::new(), tempfile::tempdir().unwrap());
-    let out = folder.path().join("out");
-    let settings = short_clips(folder.path());
-    let manifest = session.manifest();
-    let run = ["run", manifest.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    reprise(run.into_iter().chain(["--settings", settings.to_str().unwrap()])).expect(0);
+/// A shop with an account on the stand-in of the platform.
+fn shop() -> (Shop, PlatformServer) {
     let platform = PlatformServer::start(PlatformBehaviour::default());
-    let accounts = folder.path().join("accounts.toml");
-    let text = format!(
-        "[[accounts]]\nname = \"main\"\nseller = \"{SELLER}\"\ntoken_file = \"token\"\naudited = true\napi = \"{}\"\n",
-        platform.url()
-    );
-    std::fs::write(&accounts, text).unwrap();
-    std::fs::write(folder.path().join("token"), "act.right").unwrap();
-    let served = Served::start(folder.path(), &out, &["--accounts", accounts.to_str().unwrap()]);
-    let key = served.key(SELLER, &[]);
-    Shop { _folder: folder, platform, served, key }
+    let account = |folder: &Path| {
+        let text = format!(
+            "[[accounts]]\nname = \"main\"\nseller = \"{SELLER}\"\ntoken_file = \"token\"\naudited = true\napi = \"{}\"\n",
+            platform.url()
+        );
+        std::fs::write(folder.join("accounts.toml"), text).unwrap();
+        std::fs::write(folder.join("token"), "act.right").unwrap();
+    };
+    (Shop::open_with(account, &["--accounts", "FOLDER/accounts.toml"]), platform)
 }
 
 /// Pictures of the page for people, where `REPRISE_SHOTS` names a folder.
@@ -125,7 +106,7 @@ fn looked_at(browser: &mut Chromium, name: &str) {
 
 #[test]
 fn a_seller_walks_from_the_list_to_a_remix_and_takes_it_down() {
-    let shop = shop();
+    let (shop, platform) = shop();
     let mut browser = Chromium::start();
     browser.size(390, 844, true);
     let address = &shop.served.address;
@@ -214,16 +195,16 @@ fn a_seller_walks_from_the_list_to_a_remix_and_takes_it_down() {
     shot(&mut browser, "post-phone");
     // The seller has to choose who may see it.
     browser.click("#post-yes");
-    assert!(shop.platform.posts().is_empty());
+    assert!(platform.posts().is_empty());
     browser.eval("document.querySelector('select[name=privacy]').value = 'SELF_ONLY'");
     browser.click("#post-yes");
     browser.wait("document.querySelector('#posts .tag.pass')");
-    let posts = shop.platform.posts();
+    let posts = platform.posts();
     assert_eq!(posts.len(), 1);
     let post = posts.values().next().unwrap();
     assert!(post.file == saved, "another file was posted");
     assert_eq!(post.about["post_info"]["disable_comment"], true);
-    assert_eq!(shop.platform.faults(), Vec::<String>::new());
+    assert_eq!(platform.faults(), Vec::<String>::new());
     looked_at(&mut browser, "posted");
 
     browser.eval("location.hash = 'live/fixture-evening'");
@@ -238,7 +219,7 @@ fn a_seller_walks_from_the_list_to_a_remix_and_takes_it_down() {
 
 #[test]
 fn the_page_is_walked_by_keyboard_and_speaks_indonesian() {
-    let shop = shop();
+    let (shop, _platform) = shop();
     let mut browser = Chromium::start();
     browser.size(1280, 860, false);
     // The address that `serve` shows signs in, and then holds the key no more.

@@ -4,9 +4,12 @@
 use std::path::PathBuf;
 
 use reprise_model::clip::{Clip, ProductSighting};
+use reprise_model::remix::Effect;
 use reprise_model::{Grade, Outcome, RuleId, Span};
+use reprise_remix::{Coder, Order, Template, Wishes};
 use reprise_tests::live;
 use reprise_tests::results::{self, Run, shared_s};
+use reprise_transcode::Profile;
 use serde::Deserialize;
 
 /// What `truth.json` of the footage says, as far as it is asked here.
@@ -156,9 +159,70 @@ fn products_are_told(truth: &Truth, clips: &[(PathBuf, Clip)]) {
     assert!(near * 100 >= compared * 95, "{near} of {compared} places are within 12 pixels");
 }
 
+/// Where the product really is at a time of the recording, between the seconds that the truth knows.
+fn outline(truth: &Truth, at: f64) -> Option<[[f64; 2]; 4]> {
+    truth.pitches.iter().find_map(|pitch| {
+        let next = pitch.quads.iter().position(|(time, _)| *time >= at)?;
+        let (after, last) = &pitch.quads[next];
+        let (before, first) = &pitch.quads[next.checked_sub(1)?];
+        if after - before > 1.5 {
+            return None;
+        }
+        let share = (at - before) / (after - before);
+        Some(std::array::from_fn(|corner| {
+            std::array::from_fn(|axis| {
+                first[corner][axis] + (last[corner][axis] - first[corner][axis]) * share
+            })
+        }))
+    })
+}
+
+/// Pixels from a point to the nearest edge, inside or outside.
+fn from_edge([x, y]: [f64; 2], corners: &[[f64; 2]; 4]) -> f64 {
+    let edge = |index: usize| {
+        let ([ax, ay], [bx, by]) = (corners[index], corners[(index + 1) % 4]);
+        let (dx, dy) = (bx - ax, by - ay);
+        let along = ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy).max(1e-9);
+        let along = along.clamp(0.0, 1.0);
+        (x - ax - along * dx).hypot(y - ay - along * dy)
+    };
+    (0..4).map(edge).fold(f64::INFINITY, f64::min)
+}
+
+/// In 95 % of the pictures that show one, an arrow's tip is within 40 pixels of the product's outline.
+fn arrows_are_at_the_product(truth: &Truth, clips: &[(PathBuf, Clip)]) {
+    let (mut near, mut all) = (0, 0);
+    for (_, clip) in clips {
+        for name in Template::names() {
+            let order = Order {
+                clip: clip.clone(),
+                template: Template::built_in(name).unwrap(),
+                // The truth is of the picture as it was filmed.
+                wishes: Wishes { off: vec![Effect::Zoom], ..Wishes::default() },
+                plan: None,
+                brand: None,
+                coder: Coder::default(),
+                encode: Profile::built_in().unwrap().settings,
+            };
+            let planned = order.plan().unwrap();
+            for tip in planned.overlays().iter().flat_map(|overlay| &overlay.tips) {
+                let at = clip.span.start.seconds() + tip.clip_time_s.seconds();
+                all += 1;
+                // Where the truth shows no product an arrow has no place.
+                near +=
+                    u32::from(outline(truth, at).is_some_and(|o| from_edge(tip.at, &o) <= 40.0));
+            }
+        }
+    }
+    eprintln!("{near} of {all} tips of arrows are within 40 pixels of the outline");
+    assert!(all >= 500, "only {all} tips");
+    assert!(f64::from(near) >= 0.95 * f64::from(all), "{near} of {all}");
+}
+
 #[test]
 fn a_clean_live_ships_most_of_its_moments() {
-    let Some((_, run)) = run("real-footage-clean") else { return };
+    let Some((truth, run)) = run("real-footage-clean") else { return };
     let shipped = run.outcome().clips.len();
     assert!(shipped >= 5, "{shipped} clips, not clipped: {:?}", run.outcome().not_clipped);
+    arrows_are_at_the_product(&truth, &run.clips());
 }

@@ -16,5 +16,6 @@ pub mod results;
 pub mod seeds;
 pub mod served;
 pub mod session;
+pub mod shop;
 pub mod tree;
 pub mod watch;

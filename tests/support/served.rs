@@ -115,7 +115,13 @@ impl Served {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Answer {
-        let base = if path.starts_with("/media/") || path == "/" { "" } else { "/api/v1" };
+        let base = if ["/media/", "/livez", "/readyz"].iter().any(|start| path.starts_with(start))
+            || path == "/"
+        {
+            ""
+        } else {
+            "/api/v1"
+        };
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{base}{path}", self.address));

@@ -45,6 +45,8 @@ pub(crate) struct App {
     pub(crate) phrases: Phrases,
     /// Where media lie, for the page's policy; absent where we serve them.
     pub(crate) media_origin: Option<String>,
+    /// Whether media are served here though the store signs links.
+    pub(crate) own_media: bool,
     pub(crate) openapi: Vec<u8>,
 }
 
@@ -55,7 +57,8 @@ impl App {
         let rate = f64::from(options.rate);
         let origin = |link: String| Some(Url::parse(&link).ok()?.origin().ascii_serialization());
         Ok(Self {
-            media_origin: probe.and_then(origin),
+            media_origin: probe.filter(|_| !options.own_media).and_then(origin),
+            own_media: options.own_media,
             store,
             out: options.out.clone(),
             queue: Arc::clone(&options.queue),

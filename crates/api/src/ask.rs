@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reprise_model::outcome::SessionOutcome;
 use reprise_model::session::Visibility;
 use reprise_publish::SessionFolder;
+use reprise_queue::NewJob;
 use reprise_store::Key;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -16,10 +17,12 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use url::form_urlencoded;
 
+use crate::BASE;
 use crate::app::App;
 use crate::keys::{Caller, Role};
 use crate::links;
 use crate::problem::{Answer, Problem};
+use crate::shapes::ShownJob;
 
 /// Items of a page where the caller says nothing, and at most.
 pub(crate) const PAGE: usize = 50;
@@ -103,6 +106,15 @@ impl Ask<'_> {
         Ok(key)
     }
 
+    /// Puts a job in, and answers with it.
+    pub(crate) fn put_in(&self, new: &NewJob) -> Answer<Reply> {
+        let put = self.app.queue.enqueue(new)?;
+        let job = self.app.queue.job(&put.id)?.ok_or_else(Problem::not_found)?;
+        let shown = ShownJob::of(&job).ok_or_else(Problem::not_found)?;
+        let location = format!("{BASE}/jobs/{}", put.id);
+        Ok(Reply::json(&shown)?.with(StatusCode::ACCEPTED).at(location))
+    }
+
     /// The folder of a session, writing as its creator's.
     pub(crate) fn folder<'a>(&'a self, outcome: &SessionOutcome) -> SessionFolder<'a> {
         SessionFolder::new(self.app.store.as_ref(), self.seller(), &outcome.session_id)
@@ -122,7 +134,11 @@ impl Ask<'_> {
 
     /// A link to an object of the caller's.
     pub(crate) fn link(&self, key: &Key) -> Answer<String> {
-        Ok(links::link(self.app.store.as_ref(), &self.app.keys.secret(), key)?)
+        let secret = self.app.keys.secret();
+        if self.app.own_media {
+            return Ok(links::own_link(&secret, key));
+        }
+        Ok(links::link(self.app.store.as_ref(), &secret, key)?)
     }
 
     /// A part of a list; `key` is what it is sorted by, the same for no two items.

@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::routing::{MethodFilter, get, on};
+use futures_util::StreamExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use reprise_model::session::Slug;
+use reprise_store::Key;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower_service::Service;
@@ -31,6 +33,8 @@ use crate::{BASE, media, page, stream};
 /// Longest body, bytes: of JSON, and of a picture.
 const BODY_MAX: usize = 256 * 1024;
 const PICTURE_MAX: usize = 4 << 20;
+/// What is read of a body that is too long.
+const DRAINED_MAX: usize = 64 << 20;
 /// Longest time for a body, and for a request's head.
 const READ_MAX: Duration = Duration::from_secs(20);
 /// Connections at once; further ones wait.
@@ -74,9 +78,16 @@ pub(crate) fn router(app: &Arc<App>, routes: Vec<Route>) -> Router {
         let detail = "this address does not take that method; /api/v1/openapi.json says which";
         finished(Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)))
     };
+    let of_health = Arc::clone(app);
+    let ready = move || {
+        let app = Arc::clone(&of_health);
+        async move { finished(blocking(move || health(&app)).await) }
+    };
     let not_there = async || finished(Err(Problem::not_found()));
     router
         .route(&format!("{MEDIA}{{*path}}"), get(media))
+        .route("/livez", get(async || finished(Ok(Response::new(Body::from("ok"))))))
+        .route("/readyz", get(ready))
         .route("/", get(file.clone()))
         .route("/{file}", get(file))
         .method_not_allowed_fallback(no_method)
@@ -88,6 +99,14 @@ async fn blocking<T: Send + 'static>(
 ) -> Answer<T> {
     let ended = tokio::task::spawn_blocking(work).await;
     ended.unwrap_or_else(|_| Err(defect("a handler panicked").into()))
+}
+
+/// Whether store and queue answer.
+fn health(app: &App) -> Answer<Response<Body>> {
+    app.store.exists(&Key::new("readyz")?)?;
+    // One look at what is not there.
+    app.queue.was_announced("reprise", "readyz", "readyz")?;
+    Ok(Response::new(Body::from("ok")))
 }
 
 fn serve_media(app: &App, request: &Request) -> Answer<Response<Body>> {
@@ -177,9 +196,9 @@ async fn answer(
         params.iter().map(|(_, value)| Slug::parse(value).map(|name| name.to_string())).collect();
     let path = path.ok_or_else(Problem::not_found)?;
     let most = if route.bytes.is_some() { PICTURE_MAX } else { BODY_MAX };
-    let body = match tokio::time::timeout(READ_MAX, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => bytes.to_vec(),
-        Ok(Err(_)) => {
+    let body = match tokio::time::timeout(READ_MAX, read(body, most)).await {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
             let detail = format!("a body has at most {most} bytes here");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
         }
@@ -194,6 +213,26 @@ async fn answer(
     headers.insert("ratelimit-limit", HeaderValue::from(app.callers.burst()));
     headers.insert("ratelimit-remaining", HeaderValue::from(left));
     Ok(response)
+}
+
+/// A body; `None` for one that is too long or breaks off. What is too much is read to its end, within
+/// reason, so that the answer is read too.
+async fn read(body: Body, most: usize) -> Option<Vec<u8>> {
+    let mut parts = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0usize);
+    while let Some(part) = parts.next().await {
+        let part = part.ok()?;
+        length = length.saturating_add(part.len());
+        if length <= most {
+            bytes.extend_from_slice(&part);
+        } else {
+            bytes = Vec::new();
+        }
+        if length > DRAINED_MAX {
+            return None;
+        }
+    }
+    (length <= most).then_some(bytes)
 }
 
 async fn ask(

@@ -49,6 +49,8 @@ pub struct ServeOptions {
     pub rate: u32,
     /// Accounts that sellers post to.
     pub accounts: Arc<Accounts>,
+    /// Whether media are served here though the store signs links, as where browsers do not reach it.
+    pub own_media: bool,
     /// Draws previews.
     pub remixer: Remixer,
     /// What rules ask.

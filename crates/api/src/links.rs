@@ -16,16 +16,21 @@ const STEP_S: u64 = 5 * 60;
 /// Where our own links lead.
 pub(crate) const MEDIA: &str = "/media/";
 
-/// A link to an object.
+/// A link to an object: the store's, where it signs some, or our own.
 pub(crate) fn link(store: &dyn ObjectStore, secret: &[u8; 32], key: &Key) -> Result<String> {
-    if let Some(signed) = store.presigned(key, HOLDS)? {
-        return Ok(signed);
+    match store.presigned(key, HOLDS)? {
+        Some(signed) => Ok(signed),
+        None => Ok(own_link(secret, key)),
     }
+}
+
+/// A link to this server.
+pub(crate) fn own_link(secret: &[u8; 32], key: &Key) -> String {
     let until = (now() + HOLDS.as_secs()).div_ceil(STEP_S) * STEP_S;
     let encode = |part: &str| form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>();
     // `+` is a space in a query alone.
     let path: Vec<String> = key.parts().map(|part| encode(part).replace('+', "%20")).collect();
-    Ok(format!("{MEDIA}{until}.{}/{}", sign(secret, until, key), path.join("/")))
+    format!("{MEDIA}{until}.{}/{}", sign(secret, until, key), path.join("/"))
 }
 
 /// The key that a link's path (decoded, without [`MEDIA`]) gives a right to.

@@ -170,10 +170,21 @@ impl<'a> SessionFolder<'a> {
     /// # Errors
     /// The store's.
     pub fn tidy(&self) -> Result<()> {
-        match self.must_be_wanted(&["", SESSION]) {
-            Err(error) if error.kind != Kind::Usage => Err(error),
-            _ => Ok(()),
+        let Some((seller, creator)) = &self.of else { return Ok(()) };
+        let session = self.prefix.get(seller.len() + 1..).unwrap_or_default();
+        let Some(mark) = takedown::mark_of(self.store, seller, creator, session)? else {
+            return Ok(());
+        };
+        let tombstone = self.key(SESSION)?;
+        for entry in self.store.list(&format!("{}/", self.prefix))? {
+            if entry.key != tombstone {
+                self.store.delete(&entry.key)?;
+            } else if !self.store.get(&tombstone)?.is_some_and(|it| takedown::is_tombstone(&it)) {
+                let bytes = takedown::tombstone(&mark)?;
+                self.store.put(&tombstone, &bytes, PutOptions::for_key(&tombstone))?;
+            }
         }
+        Ok(())
     }
 
     pub(crate) fn store(&self) -> &dyn ObjectStore {

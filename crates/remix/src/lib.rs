@@ -165,6 +165,11 @@ impl Order {
 }
 
 impl Planned<'_> {
+    /// What will be laid over the pictures.
+    pub fn overlays(&self) -> &[Overlay] {
+        &self.scene.overlays
+    }
+
     /// Makes the remix of the clip's bytes on a graph that stands.
     ///
     /// # Errors

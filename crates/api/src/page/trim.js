@@ -37,7 +37,7 @@ export function trimmer(path, found, video, again) {
       const judged = await api.post(`${path}/verdicts`, part());
       if (mine !== asked) return;
       const same = !judged.gained.length && !judged.lost.length;
-      put(words, h('span', { class: `tag ${judged.grade}` }, t(judged.grade)), ' ',
+      put(words, h('span', { class: `tag ${judged.grade}` }, t(judged.grade)), ' ', `${tenths(Number(start.value))}–${tenths(until())} · `,
         t('trimLength', { n: number(until() - Number(start.value), 1), of: number(length, 1) }),
         same ? h('p', { class: 'soft' }, t('trimSame')) : [rules('trimLost', judged.lost, judged), rules('trimGained', judged.gained, judged)]);
     } catch (error) { put(words, error.message); }

@@ -1,12 +1,11 @@
 //! Posting remixes through the platform's API; what an account allows.
 
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use reprise_model::posted::{PostWish, Posted};
 use reprise_model::remix::Remix;
 use reprise_publish::posting::{Account, check_post_wish, creator_info};
 use reprise_worker::fleet::PostJob;
 
-use crate::BASE;
 use crate::ask::{Ask, Page, Reply};
 use crate::problem::{Answer, Problem};
 use crate::route::{PAGED, Route, Who};
@@ -77,11 +76,7 @@ fn create(ask: &Ask<'_>) -> Answer<Reply> {
         wish,
         creator,
     };
-    let put = ask.app.queue.enqueue(&job.new_job(ask.seller(), &format!("api {key}"))?)?;
-    let job = ask.app.queue.job(&put.id)?.ok_or_else(Problem::not_found)?;
-    let shown = ShownJob::of(&job).ok_or_else(Problem::not_found)?;
-    let location = format!("{BASE}/jobs/{}", put.id);
-    Ok(Reply::json(&shown)?.with(StatusCode::ACCEPTED).at(location))
+    ask.put_in(&job.new_job(ask.seller(), &format!("api {key}"))?)
 }
 
 fn list(ask: &Ask<'_>) -> Answer<Reply> {

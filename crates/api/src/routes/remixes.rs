@@ -1,6 +1,6 @@
 //! Quick post edit: a remix asked for, looked at before it is made, and found afterwards.
 
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use reprise_model::MediaTime;
 use reprise_model::clip::Clip;
 use reprise_model::outcome::SessionOutcome;
@@ -13,7 +13,6 @@ use reprise_worker::fleet::RemixJob;
 use reprise_worker::part_of;
 
 use super::clips::clip_of;
-use crate::BASE;
 use crate::ask::{Ask, Page, Reply};
 use crate::problem::{Answer, Problem};
 use crate::route::{PAGED, Route};
@@ -115,11 +114,7 @@ fn create(ask: &Ask<'_>) -> Answer<Reply> {
         brand: wish.brand_picture && brand(ask).is_there()?,
         creator: Some(outcome.creator.clone()),
     };
-    let put = ask.app.queue.enqueue(&job.new_job(ask.seller(), &format!("api {key}"))?)?;
-    let job = ask.app.queue.job(&put.id)?.ok_or_else(Problem::not_found)?;
-    let shown = ShownJob::of(&job).ok_or_else(Problem::not_found)?;
-    let location = format!("{BASE}/jobs/{}", put.id);
-    Ok(Reply::json(&shown)?.with(StatusCode::ACCEPTED).at(location))
+    ask.put_in(&job.new_job(ask.seller(), &format!("api {key}"))?)
 }
 
 fn list(ask: &Ask<'_>) -> Answer<Reply> {

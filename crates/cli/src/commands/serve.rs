@@ -52,6 +52,9 @@ pub struct Args {
     /// Requests a second that each key may make in the long run; five times as many at once
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
+    /// Serve clips here, also from an S3 server, whose links browsers may not reach
+    #[arg(long)]
+    own_media: bool,
     /// Do no jobs here
     #[arg(long)]
     no_worker: bool,
@@ -98,6 +101,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         queue: Arc::clone(&queue),
         keys: path,
         rate: args.rate,
+        own_media: args.own_media,
         accounts: Arc::new(accounts),
         remixer: super::remix::remixer(),
         policy: pipeline.policy,

@@ -43,15 +43,7 @@ impl LiveJob {
     /// # Errors
     /// None for what can be written as JSON.
     pub fn new_job(&self, tenant: &str, key: &str) -> Result<NewJob> {
-        let body = serde_json::to_value(self)
-            .map_err(|error| Error::new(Kind::Bug, "a job is no JSON").caused_by(error))?;
-        Ok(NewJob {
-            tenant: tenant.to_owned(),
-            lane: Lane::Batch,
-            kind: LIVE.to_owned(),
-            key: key.to_owned(),
-            body,
-        })
+        new_job(self, LIVE, Lane::Batch, tenant, key)
     }
 
     /// The key that tells this wish from others: of a manifest's bytes and of what is wanted.
@@ -67,6 +59,20 @@ impl LiveJob {
     pub fn of(job: &Job) -> Result<Self> {
         body(job)
     }
+}
+
+/// A job with this body.
+pub(super) fn new_job(
+    body: &impl Serialize,
+    kind: &str,
+    lane: Lane,
+    tenant: &str,
+    key: &str,
+) -> Result<NewJob> {
+    let body = serde_json::to_value(body)
+        .map_err(|error| Error::new(Kind::Bug, "a job is no JSON").caused_by(error))?;
+    let (tenant, kind, key) = (tenant.to_owned(), kind.to_owned(), key.to_owned());
+    Ok(NewJob { tenant, lane, kind, key, body })
 }
 
 /// A job's body as what its kind says.

@@ -8,7 +8,7 @@ use reprise_queue::{Job, Lane, NewJob};
 use reprise_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 
-use super::job::body;
+use super::job::{body, new_job};
 
 /// The kind of job that posts a remix.
 pub const POST: &str = "post.requested";
@@ -39,15 +39,7 @@ impl PostJob {
     /// # Errors
     /// None for what can be written as JSON.
     pub fn new_job(&self, tenant: &str, key: &str) -> Result<NewJob> {
-        let body = serde_json::to_value(self)
-            .map_err(|error| Error::new(Kind::Bug, "a job is no JSON").caused_by(error))?;
-        Ok(NewJob {
-            tenant: tenant.to_owned(),
-            lane: Lane::Remix,
-            kind: POST.to_owned(),
-            key: key.to_owned(),
-            body,
-        })
+        new_job(self, POST, Lane::Remix, tenant, key)
     }
 
     /// What a job says.

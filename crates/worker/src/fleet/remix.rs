@@ -13,7 +13,7 @@ use reprise_store::ObjectStore;
 use reprise_transcode::jpeg;
 use serde::{Deserialize, Serialize};
 
-use super::job::{REMIX, body};
+use super::job::{REMIX, body, new_job};
 use crate::measured::{MEASURED, Measured};
 use crate::options::RunOptions;
 use crate::part::cut_part;
@@ -55,15 +55,7 @@ impl RemixJob {
     /// # Errors
     /// None for what can be written as JSON.
     pub fn new_job(&self, tenant: &str, key: &str) -> Result<NewJob> {
-        let body = serde_json::to_value(self)
-            .map_err(|error| Error::new(Kind::Bug, "a job is no JSON").caused_by(error))?;
-        Ok(NewJob {
-            tenant: tenant.to_owned(),
-            lane: Lane::Remix,
-            kind: REMIX.to_owned(),
-            key: key.to_owned(),
-            body,
-        })
+        new_job(self, REMIX, Lane::Remix, tenant, key)
     }
 
     /// What a job says.
