@@ -7,7 +7,6 @@ use reprise_checks::{
     ClipFacts, Evidence, Grading, Phrases, Policy, SessionFacts, SourceFacts, check, grade,
 };
 use reprise_model::clip::Clip;
-use reprise_model::event::Event;
 use reprise_model::session::Product;
 use reprise_model::{
     ClipSpan, Error, Kind, MediaDuration, MediaTime, Result, RuleId, Span, Verdict, WallTime,
@@ -29,12 +28,6 @@ pub struct Measured {
     pub evidence: Evidence,
     /// Wall clock of the recording's zero.
     pub zero: WallTime,
-    /// Whether the session has an event log that says anything.
-    pub has_log: bool,
-    /// The events of the log that last.
-    pub events: Vec<Event>,
-    /// How often each product was ordered or opened.
-    pub product_uses: BTreeMap<String, u64>,
     /// Languages of the market, BCP 47.
     pub languages: Vec<String>,
     /// The seller's own brands.
@@ -48,6 +41,14 @@ pub struct Measured {
     /// Whether the recording has sound.
     pub recording_has_audio: bool,
 }
+
+/// Rules whose answers need the recording or the event log, which a clip does not carry along.
+const KEPT: [RuleId; 4] = [
+    RuleId::AudioOriginal,
+    RuleId::LiveGenuine,
+    RuleId::ProductInLive,
+    RuleId::ComplianceViolation,
+];
 
 impl Measured {
     /// Packed, for [`MEASURED`].
@@ -79,8 +80,8 @@ impl Measured {
         serde_json::from_slice(&json).map_err(|error| wrong(error.into()))
     }
 
-    /// Every rule's answer to a part of the clip, had it been cut there. Whether the sound is the LIVE's
-    /// own needs the recording; that answer stays the clip's.
+    /// Every rule's answer to a part of the clip, had it been cut there. What needs the recording or the
+    /// event log stays as the clip has it.
     pub fn judge(
         &self,
         clip: &Clip,
@@ -100,13 +101,14 @@ impl Measured {
             let start = span.start + (part.start - MediaTime::ZERO);
             Span::new(start, start + part.duration())
         };
+        let no_uses = BTreeMap::new();
         let ids: Vec<String> = clip.products.iter().map(|product| product.id.clone()).collect();
         let session = clip.session_id.as_deref().map(|session_id| SessionFacts {
             session_id,
             zero: self.zero,
-            has_log: self.has_log,
-            events: &self.events,
-            product_uses: &self.product_uses,
+            has_log: false,
+            events: &[],
+            product_uses: &no_uses,
             languages: &self.languages,
             brands: &self.brands,
             products: &self.products,
@@ -134,10 +136,8 @@ impl Measured {
             phrases,
         };
         let mut verdicts = check(&facts, policy);
-        let own = RuleId::AudioOriginal;
-        let kept = clip.verdicts.iter().find(|verdict| verdict.rule == own);
-        for verdict in verdicts.iter_mut().filter(|verdict| verdict.rule == own) {
-            if let Some(kept) = kept {
+        for verdict in verdicts.iter_mut().filter(|verdict| KEPT.contains(&verdict.rule)) {
+            if let Some(kept) = clip.verdicts.iter().find(|kept| kept.rule == verdict.rule) {
                 verdict.clone_from(kept);
             }
         }

@@ -225,9 +225,6 @@ impl ClipContext<'_> {
         Measured {
             evidence: cut.decoded.evidence.clone(),
             zero: self.recordings.timeline.zero,
-            has_log: self.session.has_log(),
-            events: self.session.log.kept.clone(),
-            product_uses: self.session.product_uses.clone(),
             languages: self.session.languages.clone(),
             brands: manifest.brands.clone(),
             products: products.iter().map(crate::run::shown).collect(),
