@@ -7,6 +7,7 @@ use reprise_checks::{
     ClipFacts, Evidence, Grading, Phrases, Policy, SessionFacts, SourceFacts, check, grade,
 };
 use reprise_model::clip::Clip;
+use reprise_model::event::Event;
 use reprise_model::session::Product;
 use reprise_model::{
     ClipSpan, Error, Kind, MediaDuration, MediaTime, Result, RuleId, Span, Verdict, WallTime,
@@ -28,6 +29,10 @@ pub struct Measured {
     pub evidence: Evidence,
     /// Wall clock of the recording's zero.
     pub zero: WallTime,
+    /// Whether the session has an event log that says anything.
+    pub has_log: bool,
+    /// The events of the log that the clip's verdicts depend on.
+    pub events: Vec<Event>,
     /// Languages of the market, BCP 47.
     pub languages: Vec<String>,
     /// The seller's own brands.
@@ -42,13 +47,8 @@ pub struct Measured {
     pub recording_has_audio: bool,
 }
 
-/// Rules whose answers need the recording or the event log, which a clip does not carry along.
-const KEPT: [RuleId; 4] = [
-    RuleId::AudioOriginal,
-    RuleId::LiveGenuine,
-    RuleId::ProductInLive,
-    RuleId::ComplianceViolation,
-];
+/// Rules whose answers need the whole recording or the whole event log, which a clip does not carry along.
+const KEPT: [RuleId; 2] = [RuleId::AudioOriginal, RuleId::ProductInLive];
 
 impl Measured {
     /// Packed, for [`MEASURED`].
@@ -80,8 +80,9 @@ impl Measured {
         serde_json::from_slice(&json).map_err(|error| wrong(error.into()))
     }
 
-    /// Every rule's answer to a part of the clip, had it been cut there. What needs the recording or the
-    /// event log stays as the clip has it.
+    /// Every rule's answer to a part of the clip, had it been cut there. Whether the sound is the LIVE's
+    /// own needs the recording, and whether a product was in the LIVE its whole log: those answers stay the
+    /// clip's.
     pub fn judge(
         &self,
         clip: &Clip,
@@ -106,8 +107,8 @@ impl Measured {
         let session = clip.session_id.as_deref().map(|session_id| SessionFacts {
             session_id,
             zero: self.zero,
-            has_log: false,
-            events: &[],
+            has_log: self.has_log,
+            events: &self.events,
             product_uses: &no_uses,
             languages: &self.languages,
             brands: &self.brands,

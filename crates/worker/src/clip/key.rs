@@ -12,7 +12,21 @@ use crate::digest::Key;
 /// Events so near to a moment may count for its clip, seconds: the window's reach and the clip's length.
 const EVENTS_AROUND_S: f64 = 90.0;
 
+/// What is said and what happens there is held against each other.
+fn around(moment: &Moment) -> Span {
+    moment.span.widened(MediaDuration::from_seconds(EVENTS_AROUND_S))
+}
+
 impl ClipContext<'_> {
+    /// The events of the log that a verdict of this moment's clip may depend on.
+    pub(super) fn events_that_count(&self, moment: &Moment) -> impl Iterator<Item = &Event> {
+        let (around, timeline) = (around(moment), &self.recordings.timeline);
+        self.session.log.kept.iter().filter(move |event| {
+            matches!(event.kind, EventKind::Violation { .. } | EventKind::Rehearsal { .. })
+                || around.contains(timeline.media_time(event.at))
+        })
+    }
+
     pub(super) fn key(
         &self,
         moment: &Moment,
@@ -25,14 +39,8 @@ impl ClipContext<'_> {
         let (recording, offset) = file.map_or((String::new(), MediaDuration::ZERO), |index| {
             (self.recordings.files[index].digest.clone(), self.recordings.offset(index))
         });
-        // What is said is held against what happened around it.
-        let around = moment.span.widened(MediaDuration::from_seconds(EVENTS_AROUND_S));
-        let timeline = &self.recordings.timeline;
-        let counts = |event: &&Event| {
-            matches!(event.kind, EventKind::Violation { .. } | EventKind::Rehearsal { .. })
-                || around.contains(timeline.media_time(event.at))
-        };
-        let events: Vec<&Event> = self.session.log.kept.iter().filter(counts).collect();
+        let events: Vec<&Event> = self.events_that_count(moment).collect();
+        let around = around(moment);
         let inside = Span::new(around.start - offset, around.end - offset);
         let said = file.map(|index| {
             let transcript = self.recordings.files[index].transcript.as_ref();
@@ -58,6 +66,7 @@ impl ClipContext<'_> {
             .text(manifest.id.as_str())
             .value(&self.recordings.timeline.zero)
             .value(&manifest.all_languages())
+            .value(&manifest.brands)
             .value(&events)
             .value(wanted)
             .value(&said)

@@ -204,7 +204,7 @@ impl ClipContext<'_> {
                 mp4: &cut.mp4,
                 cover: cut.cover.as_deref(),
                 evidence,
-                more: vec![(MEASURED, self.measured(&cut, index).packed()?)],
+                more: vec![(MEASURED, self.measured(&cut, index, moment).packed()?)],
                 captions_vtt: captions.vtt,
                 captions_srt: captions.srt,
             };
@@ -216,8 +216,8 @@ impl ClipContext<'_> {
         Ok(if shipped { ClipOutcome::Shipped(made) } else { ClipOutcome::Rejected(made) })
     }
 
-    /// What is kept so that a part of the clip can be judged later.
-    fn measured(&self, cut: &CutClip, index: usize) -> Measured {
+    /// What is kept so that a part of the clip can be judged later: nothing that the key does not cover.
+    fn measured(&self, cut: &CutClip, index: usize, moment: &Moment) -> Measured {
         let file = &self.recordings.files[index];
         let video = file.media.info.video.as_ref();
         let manifest = &self.session.loaded.manifest;
@@ -225,6 +225,8 @@ impl ClipContext<'_> {
         Measured {
             evidence: cut.decoded.evidence.clone(),
             zero: self.recordings.timeline.zero,
+            has_log: self.session.has_log(),
+            events: self.events_that_count(moment).cloned().collect(),
             languages: self.session.languages.clone(),
             brands: manifest.brands.clone(),
             products: products.iter().map(crate::run::shown).collect(),
