@@ -31,6 +31,12 @@ fn shot(browser: &mut Chromium, name: &str) {
     }
 }
 
+/// Waits until every video shows a picture.
+fn loaded(browser: &mut Chromium) {
+    browser.wait("document.querySelector('video')?.readyState >= 2");
+    browser.wait("[...document.querySelectorAll('video')].every((video) => video.readyState >= 2)");
+}
+
 /// Nothing is wider than the window, every picture has words or none on purpose, every control a name.
 #[track_caller]
 fn is_well_made(browser: &mut Chromium, page: &str) {
@@ -129,7 +135,7 @@ fn a_seller_walks_from_the_list_to_a_remix_and_takes_it_down() {
     browser.wait("location.hash === '#live/fixture-evening'");
     looked_at(&mut browser, "live");
     browser.click(".moment a.button");
-    browser.wait("document.querySelector('video')?.readyState >= 1");
+    loaded(&mut browser);
     looked_at(&mut browser, "clip");
 
     // What the seller says of it is kept.
@@ -184,6 +190,7 @@ fn a_seller_walks_from_the_list_to_a_remix_and_takes_it_down() {
     browser.wait("document.querySelector('#remix')?.readyState >= 2");
     browser.eval("document.querySelector('#remix').play()");
     browser.wait("document.querySelector('#remix').currentTime > 0.5");
+    loaded(&mut browser);
     looked_at(&mut browser, "remix");
     let link = browser.eval("document.querySelector('#download').href");
     let saved = shop.served.get("", link.as_str().unwrap().strip_prefix(address.as_str()).unwrap());

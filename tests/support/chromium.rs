@@ -41,7 +41,7 @@ impl Chromium {
             assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
         }
         // Chromium reads from file 3 and writes to file 4. The group's own id lets all of it be ended.
-        let script = "exec chromium --headless --no-sandbox --disable-gpu --disable-quic \
+        let script = "exec chromium --headless --hide-scrollbars --no-sandbox --disable-gpu --disable-quic \
             --no-first-run --disable-background-networking --disable-component-update \
             --disable-sync --disable-dev-shm-usage --autoplay-policy=no-user-gesture-required \
             --remote-debugging-pipe --lang=en --user-data-dir=\"$1/data\" about:blank \

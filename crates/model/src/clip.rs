@@ -63,6 +63,9 @@ pub struct Clip {
     pub languages: Vec<String>,
     /// Where the product is; empty without product detection.
     pub product_track: Vec<ProductSighting>,
+    /// Where the host's face is, about every 1.25 s; empty where none was found or looked for.
+    #[serde(default)]
+    pub faces: Vec<FaceSighting>,
     /// What the LIVE itself laid over the picture, or what looks so.
     #[serde(default)]
     pub overlays: Vec<ClipOverlay>,
@@ -167,6 +170,16 @@ pub struct ProductSighting {
     pub product_id: String,
     /// Its corners, clockwise from the top left, in pixels.
     pub corners: [[f32; 2]; 4],
+}
+
+/// Where the largest face is in one picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FaceSighting {
+    /// In the clip.
+    pub clip_time_s: MediaTime,
+    /// Left, top, width, height in pixels.
+    pub area: [f64; 4],
 }
 
 /// A place that stands still on the picture: a card, a sticker, a billboard, a logo.

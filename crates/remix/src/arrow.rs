@@ -9,6 +9,8 @@ use crate::geometry::{Rect, leaves};
 pub const DIRECTIONS: usize = 8;
 /// Shorter than this it is not shown, seconds.
 const SHOW_MIN_S: f64 = 0.9;
+/// A direction that is kept for this share of the longest does as well.
+const NEARLY: f64 = 0.6;
 /// How far its tip stays away from the product, as a share of its length.
 const APART: f64 = 0.05;
 /// How far it moves back and forth.
@@ -62,16 +64,15 @@ pub fn pointing(
     let (show, pause, least) = (frames(show_s), frames(pause_s), frames(SHOW_MIN_S));
     let mut at = first;
     while at < end.min(count) {
-        // The direction that can be kept longest from here on; the handiest of equals.
+        // The handiest direction of those that can be kept nearly longest from here on.
         let kept = |direction: usize| {
             let fits = |&number: &usize| tip(around, number, at, direction, length).is_some();
             (at..end.min(count).min(at + show)).take_while(fits).count()
         };
-        let best = ORDER
-            .into_iter()
-            .map(|direction| (kept(direction), direction))
-            .reduce(|a, b| if b.0 > a.0 { b } else { a });
-        let Some((long, direction)) = best.filter(|(long, _)| *long >= least) else {
+        let ways = ORDER.map(|direction| (kept(direction), direction));
+        let longest = ways.iter().map(|(long, _)| *long).max().unwrap_or(0);
+        let enough = least.max((NEARLY * longest as f64) as usize);
+        let Some((long, direction)) = ways.into_iter().find(|(long, _)| *long >= enough) else {
             at += 1;
             continue;
         };
@@ -86,8 +87,9 @@ pub fn pointing(
     pictures
 }
 
-/// From above first, then from the sides, from below last: what is below is often held there.
-const ORDER: [usize; DIRECTIONS] = [1, 3, 2, 0, 4, 7, 5, 6];
+/// Obliquely from above first, then from the sides, from straight above only then, as the host's face
+/// is there where it is not known, from below last: what is below is often held there.
+const ORDER: [usize; DIRECTIONS] = [1, 3, 0, 4, 2, 7, 5, 6];
 
 /// Where the tip is; `None` where the product is not known, or the arrow would leave its zone or
 /// cover something.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use reprise_model::clip::{Clip, ProductSighting, Word};
+use reprise_model::clip::{Clip, FaceSighting, ProductSighting, Word};
 use reprise_model::plan::Plan;
 use reprise_model::remix::{Effect, Overlay};
 use reprise_model::{MediaTime, Span, WallTime};
@@ -196,6 +196,54 @@ fn nothing_overlaps_leaves_the_zone_or_is_drawn_undeclared() {
                         );
                     }
                 }
+            }
+        }
+    });
+}
+
+/// How much of a face is covered, as a share of it, on average over the clip; and the arrow's pictures on
+/// it. Where the face is, is told or not.
+fn face_covered(template: &str, face: Rect, is_told: bool) -> (f64, usize) {
+    let mut order = order(template, TEXTS[0]);
+    order.clip.faces = (0..18)
+        .map(|index| FaceSighting {
+            clip_time_s: MediaTime::from_seconds(f64::from(index) * 1.25),
+            area: face.into(),
+        })
+        .collect();
+    let told = order.clip.clone();
+    if !is_told {
+        order.clip.faces.clear();
+    }
+    let scene = order.plan().unwrap().scene;
+    let faces = crate::face::shown(&told, &scene.views, FPS);
+    assert!(faces.len() > 100);
+    let (mut covered, mut arrows) = (0.0, 0);
+    for shown in &faces {
+        let overlays = scene.overlays.iter().filter(|overlay| {
+            let span = (overlay.span.start.seconds(), overlay.span.end.seconds());
+            overlay.effect != Effect::Arrow && shown.meets(span)
+        });
+        covered += overlays.map(|o| Rect::from(o.area).share_of(&shown.area)).sum::<f64>();
+        let tip = scene.arrows[(shown.shown_s.0 * FPS) as usize].map(|arrow| arrow.tip);
+        arrows +=
+            usize::from(tip.is_some_and(|[x, y]| shown.area.holds(&Rect::new(x, y, 0.0, 0.0))));
+    }
+    (covered / faces.len() as f64, arrows)
+}
+
+#[test]
+fn a_known_face_is_left_free() {
+    alone(|| {
+        for template in Template::names() {
+            for face in
+                [Rect::new(280.0, 240.0, 150.0, 190.0), Rect::new(120.0, 330.0, 190.0, 240.0)]
+            {
+                let (covered, arrows) = face_covered(template, face, true);
+                let (before, _) = face_covered(template, face, false);
+                // A product, the LIVE's own cards and a face leave a template little room.
+                assert!(covered < before && covered < 0.3, "{template}: {covered:.3}, {before:.3}");
+                assert_eq!(arrows, 0, "{template}: arrows on the face");
             }
         }
     });

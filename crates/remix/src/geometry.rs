@@ -90,6 +90,11 @@ impl Rect {
         width.max(0.0) * height.max(0.0)
     }
 
+    /// Which share of `other` lies in it, 0 to 1.
+    pub fn share_of(&self, other: &Self) -> f64 {
+        if other.is_empty() { 0.0 } else { self.shared(other) / (other.width * other.height) }
+    }
+
     /// Larger by `margin` on each side.
     pub fn widened(&self, margin: f64) -> Self {
         let (width, height) = (self.width + 2.0 * margin, self.height + 2.0 * margin);

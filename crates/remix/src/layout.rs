@@ -1,4 +1,4 @@
-//! Which slot each layer gets: the one that covers least of the product, none over another.
+//! Which slot each layer gets: the one that covers least of face and product, none over another.
 
 use reprise_model::clip::ClipOverlay;
 
@@ -9,8 +9,8 @@ use crate::template::{Layer, Template};
 /// over time. Templates name the places where faces usually are last.
 const LATER_SLOT: f64 = 0.25;
 
-/// How much more it counts that an overlay of the LIVE is covered than that the product is.
-const OWN_COUNTS: f64 = 2.0;
+/// How much more it counts that a face or an overlay of the LIVE is covered than that the product is.
+const KEPT_FREE_COUNTS: f64 = 2.0;
 
 /// What layers had better not cover.
 pub struct About<'a> {
@@ -20,8 +20,8 @@ pub struct About<'a> {
     pub duration_s: f64,
     /// Where the product is seen: time in seconds, box in pixels.
     pub seen: &'a [(f64, Rect)],
-    /// What the LIVE itself laid over the picture.
-    pub own: &'a [Taken],
+    /// What the LIVE itself laid over the picture, and the host's face.
+    pub kept_free: &'a [Taken],
 }
 
 /// A place that is taken for a while.
@@ -34,6 +34,11 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// Whether it is shown at some time of a span, seconds.
+    pub fn meets(&self, (from, until): (f64, f64)) -> bool {
+        self.shown_s.0 < until && self.shown_s.1 > from
+    }
+
     /// By an overlay of the LIVE.
     pub fn of(overlay: &ClipOverlay) -> Self {
         let shown_s = (overlay.span.start.seconds(), overlay.span.end.seconds());
@@ -47,7 +52,7 @@ pub fn slots(
     about: &About<'_>,
     has: &dyn Fn(&Layer) -> bool,
 ) -> Vec<Option<Rect>> {
-    let About { zone, duration_s, seen, own } = *about;
+    let About { zone, duration_s, seen, kept_free } = *about;
     let layers: Vec<(usize, &Layer)> =
         template.layers.iter().enumerate().filter(|(_, layer)| has(layer)).collect();
     let every_s = seen.windows(2).map(|pair| pair[1].0 - pair[0].0).fold(f64::INFINITY, f64::min);
@@ -56,15 +61,15 @@ pub fn slots(
         let meanwhile = seen.iter().filter(|(at, _)| (from..until).contains(at));
         let area: f64 = meanwhile.map(|(_, product)| product.shared(slot)).sum();
         let looks = ((until - from) / every_s).max(1.0);
-        let hidden: f64 = own
+        let hidden: f64 = kept_free
             .iter()
-            .map(|own| {
-                let meanwhile = own.shown_s.1.min(until) - own.shown_s.0.max(from);
+            .map(|taken| {
+                let meanwhile = taken.shown_s.1.min(until) - taken.shown_s.0.max(from);
                 // A card of the LIVE that is half hidden cannot be read.
-                own.area.shared(slot) * meanwhile.max(0.0) / (until - from).max(0.1)
+                taken.area.shared(slot) * meanwhile.max(0.0) / (until - from).max(0.1)
             })
             .sum();
-        (area / looks + OWN_COUNTS * hidden) / (slot.width * slot.height)
+        (area / looks + KEPT_FREE_COUNTS * hidden) / (slot.width * slot.height)
     };
     // Templates have few layers with few slots: every combination is tried.
     let mut best: Option<(f64, Vec<Rect>)> = None;
@@ -117,9 +122,9 @@ mod tests {
 
     const ZONE: Rect = Rect::new(40.0, 100.0, 580.0, 857.0);
 
-    fn slot_of(kind: LayerKind, own: &[Taken], seen: &[(f64, Rect)]) -> Rect {
+    fn slot_of(kind: LayerKind, kept_free: &[Taken], seen: &[(f64, Rect)]) -> Rect {
         let template = Template::built_in("bold-sale").unwrap();
-        let about = About { zone: &ZONE, duration_s: 30.0, seen, own };
+        let about = About { zone: &ZONE, duration_s: 30.0, seen, kept_free };
         let slots = slots(&template, &about, &|_| true);
         let index = template.layers.iter().position(|layer| layer.kind == kind).unwrap();
         slots[index].unwrap()

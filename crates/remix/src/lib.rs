@@ -12,6 +12,7 @@ mod child;
 mod colour;
 mod content;
 mod drawing;
+mod face;
 mod follow;
 #[cfg(test)]
 mod frames_tests;

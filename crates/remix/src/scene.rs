@@ -10,6 +10,7 @@ use crate::captions;
 use crate::colour::{Colour, WHITE};
 use crate::content::{Content, Role};
 use crate::drawing::{Drawing, refused};
+use crate::face;
 use crate::follow::{Corners, Track};
 use crate::geometry::{Rect, SAFE_ZONE};
 use crate::layout::{self, About, Taken};
@@ -84,16 +85,22 @@ impl Scene {
         let duration_s = count as f64 / fps;
         let track = Track::of(plot.clip, fps, count);
         let zoom = template.zoom.as_ref().filter(|_| (plot.allows)(Effect::Zoom));
-        let views = approach::views(zoom, &track, (width, height), fps, count);
-        let corners: Vec<Option<Corners>> = (0..count)
-            .map(|number| Some(track.at(number)?.map(|corner| views[number].shown(corner))))
-            .collect();
+        let views = |cards: &[Taken]| {
+            approach::views(zoom, (plot.clip, &track, cards), (width, height), fps, count)
+        };
+        let corners = |views: &[View]| -> Vec<Option<Corners>> {
+            let shown = |(number, view): (usize, &View)| {
+                Some(track.at(number)?.map(|corner| view.shown(corner)))
+            };
+            views.iter().enumerate().map(shown).collect()
+        };
+        let first_views = views(&[]);
         let zone = SAFE_ZONE.of(&Rect::new(0.0, 0.0, width, height));
-        let seen: Vec<(f64, Rect)> = corners
-            .iter()
+        let seen: Vec<(f64, Rect)> = corners(&first_views)
+            .into_iter()
             .enumerate()
             .step_by((fps / 5.0).max(1.0) as usize)
-            .filter_map(|(number, corners)| Some((number as f64 / fps, Rect::around(&(*corners)?))))
+            .filter_map(|(number, corners)| Some((number as f64 / fps, Rect::around(&corners?))))
             .collect();
         let groups = captions::groups(&plot.clip.words, duration_s);
         let has = |layer: &Layer| match layer.kind {
@@ -104,9 +111,17 @@ impl Scene {
             }
             kind => content.texts.contains_key(&effect(kind)),
         };
-        let own: Vec<Taken> = plot.clip.overlays.iter().map(Taken::of).collect();
-        let about = About { zone: &zone, duration_s, seen: &seen, own: &own };
+        let own = plot.clip.overlays.iter().map(Taken::of);
+        let kept_free: Vec<Taken> = own.chain(face::shown(plot.clip, &first_views, fps)).collect();
+        let about = About { zone: &zone, duration_s, seen: &seen, kept_free: &kept_free };
         let slots = layout::slots(template, &about, &has);
+        // Where things lie depends on the views, and these on where things lie: once more is enough.
+        let card = |(layer, slot): (&Layer, &Option<Rect>)| {
+            Some(Taken { area: (*slot)?, shown_s: layer.when.span(duration_s) })
+        };
+        let cards: Vec<Taken> = template.layers.iter().zip(&slots).filter_map(card).collect();
+        let views = views(&cards);
+        let corners = corners(&views);
         let mut scene = Self {
             fps,
             size,
@@ -142,12 +157,16 @@ impl Scene {
         let number = |seconds: f64| (seconds * fps).round() as usize;
         let ours = self.overlays.iter().map(|overlay| (overlay.span, Rect::from(overlay.area)));
         let own = plot.clip.overlays.iter().map(|overlay| (overlay.span, Rect::from(overlay.area)));
-        let taken: Vec<(Rect, usize, usize)> = ours
+        let mut taken: Vec<(Rect, usize, usize)> = ours
             .chain(own)
             .map(|(span, area)| {
                 (area, number(span.start.seconds()), number(span.end.seconds()) + 1)
             })
             .collect();
+        let faces = face::shown(plot.clip, &self.views, fps);
+        taken.extend(
+            faces.iter().map(|face| (face.area, number(face.shown_s.0), number(face.shown_s.1))),
+        );
         let length = arrow.length * self.size.0.min(self.size.1) as f64;
         let around = Around { corners, taken: &taken, zone: *zone, fps };
         // The opening belongs to the hook.

@@ -120,7 +120,7 @@ pub struct Layer {
     /// Which part of the clip it is shown in.
     pub when: When,
     /// Where it may lie: left, top, width, height as shares of the safe zone; the first that covers
-    /// least of the product is taken.
+    /// least of face and product is taken.
     pub slots: Vec<Rect>,
     /// Where in its slot what is smaller lies, 0 to 1: from left to right, from top to bottom.
     #[serde(default = "middle")]

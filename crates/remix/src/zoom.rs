@@ -1,6 +1,7 @@
 //! Goes nearer to a part of a picture: 4:2:0 planes, each pixel between its four neighbours.
 
 use crate::drawing::Planes;
+use crate::geometry::Rect;
 
 /// What of a picture is shown, in its own pixels; the whole of it at `scale` 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +32,12 @@ impl View {
     /// Where a point of the picture is shown.
     pub fn shown(&self, point: [f64; 2]) -> [f64; 2] {
         [(point[0] - self.left) * self.scale, (point[1] - self.top) * self.scale]
+    }
+
+    /// Where a part of the picture is shown.
+    pub fn shown_area(&self, area: &Rect) -> Rect {
+        let [x, y] = self.shown([area.x, area.y]);
+        Rect::new(x, y, area.width * self.scale, area.height * self.scale)
     }
 
     /// Whether it shows anything but the whole picture.

@@ -163,6 +163,10 @@ pub fn part_of(mut clip: Clip, part: ClipSpan) -> Clip {
     for seen in &mut clip.product_track {
         seen.clip_time_s = moved(seen.clip_time_s);
     }
+    clip.faces.retain(|seen| seen.clip_time_s >= part.start && seen.clip_time_s < part.end);
+    for seen in &mut clip.faces {
+        seen.clip_time_s = moved(seen.clip_time_s);
+    }
     clip.overlays.retain(|overlay| overlay.span.start < part.end && overlay.span.end > part.start);
     for overlay in &mut clip.overlays {
         overlay.span = ClipSpan { start: moved(overlay.span.start), end: moved(overlay.span.end) };

@@ -62,7 +62,7 @@ export async function edit(main, [session, id], { signal }) {
   const picture = h('img', { alt: '', src: found.media.cover });
   const over = h('span', { class: 'over', hidden: true }, t('previewBusy'));
   const frame = h('div', { class: 'preview', id: 'preview' }, picture, over);
-  const at = h('input', { type: 'range', min: 0, max: length.toFixed(1), step: 0.1, value: Math.min(1.5, length / 2), oninput: changed });
+  const at = h('input', { type: 'range', min: 0, max: length.toFixed(1), step: 0.1, value: (length * 0.4).toFixed(1), oninput: changed });
   const clockAt = h('output', { class: 'small soft' });
 
   const target = h('select', { name: 'target', onchange: () => { fit(); changed(); } },

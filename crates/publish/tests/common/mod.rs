@@ -241,6 +241,7 @@ pub fn clip(moment: &Moment, product: &Product, grade: Grade, mp4: &[u8]) -> Cli
             .collect(),
         languages: vec!["en".to_owned()],
         product_track: Vec::new(),
+        faces: Vec::new(),
         overlays: Vec::new(),
         verdicts: verdicts(grade),
         grade,

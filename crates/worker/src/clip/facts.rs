@@ -7,7 +7,7 @@ use reprise_checks::{
 };
 use reprise_media::MediaInfo;
 use reprise_model::clip::{
-    Clip, ClipOverlay, Cut, CutMethod, Moved, ProductSighting, Source, Word,
+    Clip, ClipOverlay, Cut, CutMethod, FaceSighting, Moved, ProductSighting, Source, Word,
 };
 use reprise_model::session::Visibility;
 use reprise_model::{Grade, MediaDuration, MediaTime, Outcome, RuleId, Span, Verdict};
@@ -97,6 +97,17 @@ pub(super) fn scaled(corners: &[[f64; 2]; 4], scale: f32) -> [[f32; 2]; 4] {
     corners.map(|corner| corner.map(|x| (x * f64::from(scale) * 10.0).round() as f32 / 10.0))
 }
 
+/// Where the host's face is in a clip of this size, on its own time line.
+fn faces(evidence: &Evidence, (width, height): (u32, u32)) -> Vec<FaceSighting> {
+    let size = [width, height, width, height].map(f64::from);
+    let sighting = |sample: &reprise_checks::PeopleSample| {
+        let face = sample.face?;
+        let area = std::array::from_fn(|index| (face[index] * size[index] * 10.0).round() / 10.0);
+        Some(FaceSighting { clip_time_s: sample.time.max(MediaTime::ZERO), area })
+    };
+    evidence.people.samples().iter().filter_map(sighting).collect()
+}
+
 /// What the LIVE laid over the picture, in pixels of a clip of this width: marks that are surely laid
 /// over, or stand on a card.
 fn overlays(evidence: &Evidence, width: u32) -> Vec<ClipOverlay> {
@@ -156,6 +167,10 @@ pub fn bare_clip(cut: &CutClip, file: &crate::OpenRecording) -> Clip {
         words: words(&cut.decoded.evidence),
         languages: Vec::new(),
         product_track: product_track(&cut.decoded.evidence, cut.scale(&file.media)),
+        faces: faces(
+            &cut.decoded.evidence,
+            video.map_or((0, 0), |video| (video.width, video.height)),
+        ),
         overlays: overlays(&cut.decoded.evidence, video.map_or(0, |video| video.width)),
         verdicts: Vec::new(),
         grade: Grade::Rejected,
