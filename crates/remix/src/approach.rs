@@ -19,10 +19,14 @@ const AMOUNT_MIN: f64 = 1.04;
 const SHIFT: f64 = 0.25;
 const STEPS: i32 = 10;
 /// What counts when a place is chosen: a face or a product that is covered wholly counts 1.
-const FACE_LEFT_OUT: f64 = 0.7;
+const FACE_LEFT_OUT: f64 = 2.0;
 const PRODUCT_OUTSIDE_ZONE: f64 = 1.5;
 /// Of a shift by the whole picture.
 const SHIFTED: f64 = 0.3;
+/// How much more may be covered and left out than in the whole picture.
+const WORSE_MAX: f64 = 0.15;
+/// What is tried of the way to the product, where all of it would be worse.
+const PART_WAY: f64 = 0.6;
 
 /// What each of `count` pictures shows of the clip's, so that what is laid over them (`cards`) covers
 /// little of face and product.
@@ -48,16 +52,14 @@ pub fn views(
             let product = Rect::around(&corners);
             let fits = (SHARE_MAX * width / product.width).min(SHARE_MAX * height / product.height);
             let amount = zoom.amount.min(fits);
-            if amount > AMOUNT_MIN {
-                let span_s = (start as f64 / fps, (start + length) as f64 / fps);
-                let near = Near {
-                    product,
-                    face: face::at(clip, (span_s.0 + span_s.1) / 2.0),
-                    cards: cards.iter().filter(|card| card.meets(span_s)).collect(),
-                    amount,
-                    size,
-                };
-                let [x, y] = near.middle();
+            let span_s = (start as f64 / fps, (start + length) as f64 / fps);
+            let near = Near {
+                product,
+                faces: face::within(clip, span_s),
+                cards: cards.iter().filter(|card| card.meets(span_s)).collect(),
+                size,
+            };
+            if let Some((amount, [x, y])) = near.best(amount) {
                 for (step, view) in views[start..start + length].iter_mut().enumerate() {
                     let share = (step + 1).min(length - step) as f64 / ease.max(1) as f64;
                     // From the whole picture towards the product, so that nothing jumps.
@@ -80,40 +82,50 @@ pub fn views(
 /// A look from near, and what lies about.
 struct Near<'a> {
     product: Rect,
-    face: Option<Rect>,
+    faces: Vec<Rect>,
     cards: Vec<&'a Taken>,
-    amount: f64,
     size: (f64, f64),
 }
 
 impl Near<'_> {
+    /// How near, and the middle: as near as `amount` unless that costs a face or the product; `None`
+    /// where it is better to stay.
+    fn best(&self, amount: f64) -> Option<(f64, [f64; 2])> {
+        let most = self.cost(&View::WHOLE) + WORSE_MAX;
+        [amount, 1.0 + (amount - 1.0) * PART_WAY]
+            .into_iter()
+            .filter(|amount| *amount > AMOUNT_MIN)
+            .map(|amount| (amount, self.middle(amount)))
+            .find(|(amount, middle)| self.cost(&View::around(*middle, *amount, self.size)) <= most)
+    }
+
     /// The middle of the best view: the product is in it, little is covered, no face is cut off where
     /// that can be helped.
-    fn middle(&self) -> [f64; 2] {
+    fn middle(&self, amount: f64) -> [f64; 2] {
         let [x, y] = self.product.middle();
         let shift = |step: i32| SHIFT * f64::from(step) / f64::from(STEPS);
         let at = |step: i32| [x, y + shift(step) * self.size.1];
-        let cost = |step: i32| self.cost(at(step)) + SHIFTED * shift(step).abs();
+        let view = |step: i32| View::around(at(step), amount, self.size);
+        let cost = |step: i32| self.cost(&view(step)) + SHIFTED * shift(step).abs();
         let best = (-STEPS..=STEPS).min_by(|a, b| cost(*a).total_cmp(&cost(*b)));
         at(best.unwrap_or(0))
     }
 
-    fn cost(&self, middle: [f64; 2]) -> f64 {
+    fn cost(&self, view: &View) -> f64 {
         let (width, height) = self.size;
         let whole = Rect::new(0.0, 0.0, width, height);
-        let view = View::around(middle, self.amount, self.size);
         let covered = |area: &Rect| -> f64 {
             // Cards do not overlap.
             self.cards.iter().map(|card| card.area.share_of(area)).sum()
         };
         let product = view.shown_area(&self.product);
-        let mut cost = covered(&product)
-            + PRODUCT_OUTSIDE_ZONE * (1.0 - SAFE_ZONE.of(&whole).share_of(&product));
-        if let Some(face) = &self.face {
+        let face = |face: &Rect| {
             let face = view.shown_area(face);
-            cost += covered(&face) + FACE_LEFT_OUT * (1.0 - whole.share_of(&face));
-        }
-        cost
+            covered(&face) + FACE_LEFT_OUT * (1.0 - whole.share_of(&face))
+        };
+        covered(&product)
+            + PRODUCT_OUTSIDE_ZONE * (1.0 - SAFE_ZONE.of(&whole).share_of(&product))
+            + self.faces.iter().map(face).fold(0.0, f64::max)
     }
 }
 
@@ -125,8 +137,19 @@ mod tests {
 
     fn near(face: Option<Rect>, cards: &[Taken]) -> View {
         let product = Rect::new(260.0, 640.0, 200.0, 240.0);
-        let near = Near { product, face, cards: cards.iter().collect(), amount: 1.25, size: SIZE };
-        View::around(near.middle(), 1.25, SIZE)
+        let (faces, cards) = (face.into_iter().collect(), cards.iter().collect());
+        let near = Near { product, faces, cards, size: SIZE };
+        near.best(1.25).map_or(View::WHOLE, |(amount, middle)| View::around(middle, amount, SIZE))
+    }
+
+    #[test]
+    fn where_the_face_would_be_cut_off_or_covered_the_picture_stays() {
+        let face = Rect::new(250.0, 210.0, 180.0, 250.0);
+        let product = Rect::new(240.0, 700.0, 240.0, 240.0);
+        let card = Taken { area: Rect::new(40.0, 150.0, 580.0, 50.0), shown_s: (0.0, 9.0) };
+        let near = Near { product, faces: vec![face], cards: vec![&card], size: SIZE };
+        assert_eq!(near.best(1.6), None);
+        assert!(Near { faces: Vec::new(), ..near }.best(1.6).is_some());
     }
 
     #[test]

@@ -20,6 +20,13 @@ pub fn at(clip: &Clip, seconds: f64) -> Option<Rect> {
     (off(&near) <= HOLD_S && !area.is_empty()).then_some(area)
 }
 
+/// The faces that are seen in a span, seconds.
+pub fn within(clip: &Clip, (from, until): (f64, f64)) -> Vec<Rect> {
+    let span = from - HOLD_S..until + HOLD_S;
+    let meanwhile = clip.faces.iter().filter(|seen| span.contains(&seen.clip_time_s.seconds()));
+    meanwhile.map(|seen| Rect::from(seen.area)).filter(|area| !area.is_empty()).collect()
+}
+
 /// Where faces are shown in pictures that come at `fps`, each in its view.
 pub fn shown(clip: &Clip, views: &[View], fps: f64) -> Vec<Taken> {
     let step = (STEP_S * fps).max(1.0) as usize;
