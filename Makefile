@@ -51,7 +51,7 @@ demo: build
 
 ## test: all tests; those that need ../shared say so and are skipped where it is absent
 test: build $(MOTO)/bin/moto_server $(SCHEMATHESIS)/bin/schemathesis
-	REPRISE_MOTO=$(abspath $(MOTO))/bin/moto_server \
+	OMP_THREAD_LIMIT=1 REPRISE_MOTO=$(abspath $(MOTO))/bin/moto_server \
 	REPRISE_SCHEMATHESIS=$(abspath $(SCHEMATHESIS))/bin/schemathesis $(CARGO) test --workspace --no-fail-fast
 
 $(MOTO)/bin/moto_server: | setup

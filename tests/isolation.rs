@@ -319,3 +319,31 @@ fn alive(id: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{id}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
+
+#[test]
+fn text_is_read_by_one_thread_however_many_its_library_would_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = Session::new();
+    let limit = |asked: Option<&str>| {
+        let mut command = Command::new(command::binary());
+        command.arg("run").arg(session.manifest()).arg("--out").arg(folder.path().join("out"));
+        command.env_remove("OMP_THREAD_LIMIT").envs(asked.map(|limit| ("OMP_THREAD_LIMIT", limit)));
+        let mut process = command.spawn().unwrap();
+        let environment = format!("/proc/{}/environ", process.id());
+        let begun = Instant::now();
+        let found = loop {
+            // It is read between the spawn and the program's own beginning too.
+            let text = std::fs::read_to_string(&environment).unwrap_or_default();
+            let found = text.split('\0').find_map(|entry| entry.strip_prefix("OMP_THREAD_LIMIT="));
+            if found.is_some() || begun.elapsed() > Duration::from_secs(10) {
+                break found.map(str::to_owned);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        process.kill().unwrap();
+        process.wait().unwrap();
+        found
+    };
+    assert_eq!(limit(None).as_deref(), Some("1"));
+    assert_eq!(limit(Some("3")).as_deref(), Some("3"));
+}

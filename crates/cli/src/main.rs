@@ -6,6 +6,7 @@ mod log;
 mod output;
 mod progress;
 mod settings;
+mod threads;
 mod traces;
 
 use std::process::ExitCode;
@@ -24,6 +25,9 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if cli.is_first() {
+        threads::limit();
+    }
     let traces = log::begin(cli.log_format);
     let ended = match commands::run(cli) {
         Ok(code) => code,

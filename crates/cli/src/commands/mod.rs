@@ -56,6 +56,17 @@ pub struct Cli {
     command: Command,
 }
 
+impl Cli {
+    /// Whether this is a process of its own, not one that another command of ours began.
+    pub fn is_first(&self) -> bool {
+        let child = matches!(
+            self.command,
+            Command::DecodeChild(_) | Command::RemixChild(_) | Command::LiveChild(_)
+        );
+        !child
+    }
+}
+
 /// How a log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {

@@ -196,11 +196,12 @@ fn hertz(tone: f64) -> f64 {
 /// Points of the table of sines.
 const POINTS: usize = 4096;
 
-/// Sine of so many turns, from a table, a straight line between its points: 1e-6 beside the true one.
+/// Sine of so many turns, more than -1, from a table, a straight line between its points: 1e-6 beside the true one.
 fn sine(turns: f64) -> f64 {
     static TABLE: LazyLock<Vec<f64>> =
         LazyLock::new(|| (0..=POINTS).map(|i| (i as f64 * TAU / POINTS as f64).sin()).collect());
-    let at = (turns - turns.floor()) * POINTS as f64;
+    let turns = turns + 1.0;
+    let at = (turns - (turns as u64) as f64) * POINTS as f64;
     let index = (at as usize).min(POINTS - 1);
     let (from, to) = (TABLE[index], TABLE[index + 1]);
     from + (to - from) * (at - index as f64)
@@ -214,10 +215,12 @@ fn kick(t: f64) -> f64 {
 
 /// A few harmonics, more of them the brighter.
 fn harmonics(frequency: f64, t: f64, slope: f64, count: u32) -> f64 {
-    (1..=count)
-        .take_while(|&n| frequency * f64::from(n) < 14_000.0)
-        .map(|n| sine(frequency * f64::from(n) * t) * slope.powi(n as i32 - 1) / f64::from(n))
-        .sum()
+    let (mut sum, mut weight) = (0.0, 1.0);
+    for n in (1..=count).map(f64::from).take_while(|n| frequency * n < 14_000.0) {
+        sum += sine(frequency * n * t) * weight / n;
+        weight *= slope;
+    }
+    sum
 }
 
 fn low_tone(tone: f64, t: f64, bright: f64) -> f64 {
