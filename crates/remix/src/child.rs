@@ -31,8 +31,6 @@ const MESSAGE_MAX: u64 = 1 << 30;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A child that tells nothing for so long hangs.
 const SILENT_MAX: Duration = Duration::from_secs(60);
-/// Freed memory that glibc keeps, bytes.
-const KEPT: &str = "268435456";
 
 /// Messages of a child.
 mod message {
@@ -244,8 +242,6 @@ impl Running {
                 command.env(name, value);
             }
         }
-        // Pictures come and go thirty times a second: their memory is kept, not given back each time.
-        command.env("MALLOC_MMAP_THRESHOLD_", KEPT).env("MALLOC_TRIM_THRESHOLD_", KEPT);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().map_err(unable)?;
         let output = process.stdout.take();

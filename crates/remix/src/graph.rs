@@ -115,7 +115,12 @@ impl Graph {
             .build();
         let sink = AppSink::builder().caps(&coded).sync(false).max_buffers(64).build();
         let make = gst::ElementFactory::make;
-        let decoder = make("avdec_h264").property("max-threads", 1i32).build().map_err(lacking)?;
+        let decoder = make("avdec_h264")
+            .property("max-threads", 1i32)
+            // Painted pictures are copies anyway; copied at once they come from a pool, not from fresh pages.
+            .property("direct-rendering", false)
+            .build()
+            .map_err(lacking)?;
         let convert = make("videoconvert").build().map_err(lacking)?;
         let filter = make("capsfilter").property("caps", &raw).build().map_err(lacking)?;
         let between = make("queue")
